@@ -1,0 +1,210 @@
+"""The command line: ``excursion``.
+
+Each command imports what it needs when it runs, so that ``--help`` and completion
+answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ingest import __version__
+from ingest.errors import ExcursionError
+
+if TYPE_CHECKING:
+    from ingest.config import Settings
+
+#: Exit status of `db status` for a database that takes no connections, as with the
+#: status of an init script ("program is not running").
+NOT_RUNNING = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="excursion")
+def cli() -> None:
+    """Record what trading bots do on Alpaca, and learn from it."""
+
+
+@cli.group()
+def db() -> None:
+    """The database: DATABASE_URL, the PG* variables, or an embedded server."""
+
+
+@db.command()
+def start() -> None:
+    """Start the embedded server and wait until it takes connections."""
+    from ingest import config, embedded
+
+    settings = config.load()
+    if settings.source is not config.Source.EMBEDDED:
+        from ingest.database import connect
+
+        connect(settings).close()
+        click.echo(f"{_in_use(settings)}, and it answers: nothing to start")
+        return
+    started = embedded.start(settings)
+    verb = "started" if started.changed else "already running"
+    click.echo(f"{verb}: {settings.database}")
+
+
+@db.command()
+def stop() -> None:
+    """Stop the embedded server."""
+    from ingest import config, embedded
+
+    settings = config.load()
+    if settings.source is not config.Source.EMBEDDED:
+        click.echo(f"{_in_use(settings)}: nothing to stop")
+    elif embedded.stop(settings):
+        click.echo("stopped")
+    else:
+        click.echo("not running")
+
+
+@db.command()
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Tell whether the database takes connections; exit status 3 if not."""
+    from ingest import config, embedded
+    from ingest.database import connect
+    from ingest.errors import DatabaseUnreachableError
+
+    settings = config.load()
+    if settings.source is config.Source.EMBEDDED:
+        found = embedded.status(settings)
+        if found.accepting:
+            process = f", process {found.pid}" if found.pid else ""
+            click.echo(f"running: {settings.database}{process}")
+            return
+        if found.pid:
+            click.echo(f"starting or stopping: process {found.pid}")
+        else:
+            click.echo("not running: `excursion db start` starts it")
+        context.exit(NOT_RUNNING)
+    try:
+        connect(settings).close()
+    except DatabaseUnreachableError as error:
+        click.echo(f"not running: {error}")
+        context.exit(NOT_RUNNING)
+    click.echo(f"running: {settings.database}, from {settings.source.value}")
+
+
+@db.command()
+def url() -> None:
+    """Print the database's URL, ready for DATABASE_URL.
+
+    The password is in it where DATABASE_URL has one; PGPASSWORD is not.
+    """
+    from ingest import config
+
+    settings = config.load()
+    click.echo(settings.dsn)
+
+
+@db.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the database; arguments go to psql."""
+    from psycopg2.extensions import make_dsn, parse_dsn
+
+    from ingest import config
+    from ingest.postgres_binaries import client, find
+
+    settings = config.load()
+    embedded = settings.source is config.Source.EMBEDDED
+    program = find() / "psql" if embedded else client("psql")
+    parameters = parse_dsn(settings.dsn)
+    # Other users of the machine can read command lines, not environments.
+    password = parameters.pop("password", None)
+    if password:
+        os.environ["PGPASSWORD"] = password
+    sys.stdout.flush()
+    os.execv(program, [str(program), "-d", make_dsn(**parameters), *arguments])  # noqa: S606
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the raw schema up to date, and look whether it is."""
+    from ingest.database import connect
+    from ingest.migrate import migrate as run
+
+    outcome = run(connect())
+    applied = ", ".join(outcome.applied) if outcome.applied else "nothing to apply"
+    click.echo(
+        f"{applied}; {outcome.in_place} migrations in place, seen in the catalog:"
+        f" {outcome.tables} tables, {outcome.constraints} validated constraints"
+    )
+
+
+@cli.command()
+@click.argument("recordings", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strict", is_flag=True, help="Exit with 1 if anything was quarantined.")
+@click.option("--wait", is_flag=True, help="Queue behind a replay that is running.")
+def replay(recordings: tuple[str, ...], strict: bool, wait: bool) -> None:
+    """Write recordings (JSON Lines, plain or .gz, - for standard input).
+
+    Replaying a file again writes nothing. What cannot be read or contradicts what is
+    stored goes to raw.quarantine with a reason, and the replay goes on.
+    """
+    from ingest.database import connect
+    from ingest.replay import print_summary
+    from ingest.replay import replay as run
+
+    summary = run(connect(), recordings, wait=wait, progress=sys.stderr)
+    print_summary(summary)
+    if strict and summary.quarantined:
+        raise ExcursionError(
+            f"{summary.quarantined:,} messages were quarantined (--strict)"
+        )
+
+
+def _in_use(settings: Settings) -> str:
+    return f"the database is {settings.database}, from {settings.source.value}"
+
+
+def main() -> None:
+    """Run the command line; every failure is one line and an exit status."""
+    debug = bool(os.environ.get("EXCURSION_DEBUG"))
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except click.Abort:
+        # click's word for Ctrl-C, after which a shell expects 128 + SIGINT.
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`); neither is there anything to
+        # say, nor may Python try to flush at exit. 128 + SIGPIPE, as a shell says.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except ExcursionError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_status)
+    except Exception as error:
+        if debug:
+            raise
+        reason = " ".join(str(error).split())
+        _fail(
+            f"unexpected {type(error).__name__}: {reason} "
+            "(EXCURSION_DEBUG=1 shows the traceback)",
+            1,
+        )
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, exit_status: int) -> None:
+    click.echo(f"excursion: {message}", err=True)
+    sys.exit(exit_status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Reading recordings: JSON Lines, plain, gzipped or from standard input.
+
+One line becomes an Entry: the facts that it states, or the reason why it states none.
+Nothing is dropped: what cannot be read comes out as an Entry with a problem.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any, cast
+
+import orjson
+
+from ingest import messages, values
+from ingest.errors import ExcursionError, UsageError
+from ingest.facts import Fact, Unreadable
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a line is no fact: a machine-readable code and a line for a person."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a recording.
+
+    ``line`` is the text as it stood there; ``received_at`` the recorder's clock, None
+    where the line could not be read that far.
+    """
+
+    line: str
+    received_at: datetime | None
+    channel: str | None
+    account_name: str | None
+    facts: list[Fact]
+    problem: Problem | None = None
+
+
+class TruncatedRecording(ExcursionError):
+    """The compressed file ends early; what came before was handed out."""
+
+
+def read_entries(path: str) -> Iterator[Entry]:
+    """The entries of a recording in file order. ``-`` is standard input.
+
+    Raises UsageError where there is no such file, TruncatedRecording after the last
+    readable line of a damaged .gz.
+    """
+    with _opened(path) as stream:
+        yield from map(parse_line, _lines(stream, path))
+
+
+def parse_line(raw: bytes) -> Entry:
+    """One line to an Entry; never raises."""
+    try:
+        envelope = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        # With replacement characters, so that the database can keep it as text.
+        line = raw.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+        return Entry(line, None, None, None, [], Problem("not_json", f"not JSON: {error}"))
+    line = raw.decode("utf-8")
+    channel = account = received_at = None
+    try:
+        if not isinstance(envelope, dict):
+            raise Unreadable("bad_shape", "the line is not a JSON object")
+        received_at = values.required_instant(envelope.get("at"), "at")
+        channel = values.required_text(envelope.get("from"), "from")
+        account = values.text(envelope.get("account"), "account")
+        message = envelope.get("msg")
+        if channel not in messages.MARKET_DATA:
+            # Money is never read as a float: once more, with numbers as decimals.
+            message = json.loads(line, parse_float=Decimal).get("msg")
+        facts = messages.parse(channel, account, message)
+    except Unreadable as error:
+        problem = Problem(error.code, str(error))
+        return Entry(line, received_at, channel, account, [], problem)
+    return Entry(line, received_at, channel, account, facts)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    if path == "-":
+        stream: IO[bytes] = sys.stdin.buffer
+    else:
+        try:
+            stream = Path(path).open("rb")
+        except FileNotFoundError:
+            raise UsageError(f"there is no recording {path}") from None
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    with stream:
+        magic = stream.peek(2)[:2] if hasattr(stream, "peek") else b""
+        if magic == GZIP_MAGIC:
+            with gzip.open(stream) as unzipped:
+                yield cast(IO[bytes], unzipped)
+        else:
+            yield stream
+
+
+def _lines(stream: Any, path: str) -> Iterator[bytes]:
+    number = 0
+    try:
+        for number, line in enumerate(stream, start=1):  # noqa: B007
+            stripped = line.strip()
+            if stripped:
+                yield stripped
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TruncatedRecording(
+            f"{path} is damaged after line {number:,} ({error}); what came before it is"
+            " written: get a whole copy and replay it, nothing is written twice"
+        ) from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a recording") from None

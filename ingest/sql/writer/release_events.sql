@@ -1,0 +1,1 @@
+delete from raw.alpaca_event_dedupe where event_id = any(%(event_ids)s);

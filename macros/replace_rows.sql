@@ -1,0 +1,13 @@
+{#
+    Incremental strategy `replace_rows`: all rows of the model are replaced within one
+    transaction. Readers see the old rows until it commits, and views on the model stay:
+    dbt's `table` would drop them by cascade at every build.
+#}
+{% macro get_incremental_replace_rows_sql(arg_dict) %}
+    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
+    delete from {{ arg_dict["target_relation"] }};
+
+    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arg_dict["temp_relation"] }}
+{% endmacro %}

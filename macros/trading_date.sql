@@ -1,0 +1,22 @@
+{#
+    The New York date of an instant: the trading date that it belongs to.
+    Dispatched, because not every engine knows `at time zone`.
+#}
+{% macro trading_date(instant) %}
+    {{- adapter.dispatch("trading_date")(instant) -}}
+{% endmacro %}
+
+{% macro default__trading_date(instant) -%}
+    ({{ instant }} at time zone 'America/New_York')::date
+{%- endmacro %}
+
+{#
+    The instant of a New York wall clock time, as "16:00", on a date.
+#}
+{% macro new_york_instant(date, wall_clock) %}
+    {{- adapter.dispatch("new_york_instant")(date, wall_clock) -}}
+{% endmacro %}
+
+{% macro default__new_york_instant(date, wall_clock) -%}
+    (({{ date }} + time '{{ wall_clock }}') at time zone 'America/New_York')
+{%- endmacro %}

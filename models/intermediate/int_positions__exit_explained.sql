@@ -1,0 +1,139 @@
+with positions as (
+    select * from {{ ref('int_positions__derived') }}
+    where not is_open
+),
+
+dispatched as (
+    select * from {{ ref('int_orders__dispatched') }}
+    where exit_reason is not null
+),
+
+orders as (
+    select * from {{ ref('stg_alpaca__orders') }}
+),
+
+instruments as (
+    select * from {{ ref('stg_alpaca__instruments') }}
+),
+
+activities as (
+    select * from {{ ref('stg_alpaca__account_activities') }}
+),
+
+aliases as (
+    select * from {{ ref('exit_reason_aliases') }}
+),
+
+labels as (
+    select * from {{ ref('exit_reasons') }}
+),
+
+said as (
+    select
+        positions.position_id,
+        dispatched.exit_reason,
+        {{ folded('dispatched.exit_reason') }} as folded_reason,
+        row_number() over (
+            partition by positions.position_id
+            order by
+                dispatched.match_rank,
+                case dispatched.intent when 'exit' then 1 else 2 end,
+                dispatched.created_at,
+                dispatched.execution_uuid
+        ) as candidate_rank
+    from positions
+    inner join dispatched
+        on positions.account_name = dispatched.account_name
+        and positions.last_order_id = dispatched.order_id
+),
+
+-- A text is a label itself, or an alias of one, or unknown: never a guess.
+dispatch_reasons as (
+    select
+        said.position_id,
+        said.exit_reason as exit_reason_raw,
+        coalesce(labels.label, aliases.label, 'unknown') as exit_reason
+    from said
+    left join labels on said.folded_reason = labels.label
+    left join aliases on said.folded_reason = aliases.alias
+    where said.candidate_rank = 1
+),
+
+-- Of an OCO the parent itself is the take-profit; of a bracket the parent is the entry,
+-- which is known by its legs.
+order_reasons as (
+    select
+        positions.position_id,
+        coalesce(nullif(orders.order_class, 'simple') || ' ', '') || orders.order_type as exit_reason_raw,
+        case
+            when orders.order_type = 'trailing_stop' then 'trail'
+            when orders.order_type in ('stop', 'stop_limit') then 'sl'
+            when orders.order_type = 'limit' and orders.order_class = 'oco' then 'tp'
+            when orders.order_type = 'limit' and orders.order_class = 'bracket' and not orders.has_legs then 'tp'
+        end as exit_reason
+    from positions
+    inner join orders
+        on positions.account_name = orders.account_name
+        and positions.last_order_id = orders.order_id
+),
+
+-- Stock that an option's exercise or assignment took away or bought back: the option's
+-- row of the same day tells which of the two it was.
+option_endings as (
+    select
+        activities.account_name,
+        instruments.ticker as symbol,
+        activities.activity_date,
+        min(case activities.activity_type when 'OPASN' then 'assigned' else 'exercised' end) as exit_reason
+    from activities
+    inner join instruments on activities.symbol = instruments.symbol
+    where activities.activity_type in ('OPASN', 'OPEXC')
+    group by activities.account_name, instruments.ticker, activities.activity_date
+),
+
+broker_reasons as (
+    select
+        positions.position_id,
+        positions.last_event_type as exit_reason_raw,
+        case positions.last_event_type
+            when 'OPEXP' then 'expired'
+            when 'OPASN' then 'assigned'
+            when 'OPEXC' then 'exercised'
+            when 'SPLIT' then 'corporate_action'
+            when 'OPTRD' then option_endings.exit_reason
+        end as exit_reason
+    from positions
+    left join option_endings
+        on positions.account_name = option_endings.account_name
+        and positions.symbol = option_endings.symbol
+        and {{ trading_date('positions.last_event_at') }} = option_endings.activity_date
+    where positions.last_event_type <> 'FILL'
+),
+
+explained as (
+    select
+        positions.position_id,
+        coalesce(
+            dispatch_reasons.exit_reason,
+            order_reasons.exit_reason,
+            broker_reasons.exit_reason,
+            'unknown'
+        ) as exit_reason,
+        case
+            when dispatch_reasons.exit_reason is not null then dispatch_reasons.exit_reason_raw
+            when order_reasons.exit_reason is not null then order_reasons.exit_reason_raw
+            when broker_reasons.exit_reason is not null then broker_reasons.exit_reason_raw
+        end as exit_reason_raw,
+        case
+            when dispatch_reasons.exit_reason is not null then 'dispatch'
+            when order_reasons.exit_reason is not null then 'order_type'
+            when broker_reasons.exit_reason is not null then 'broker_event'
+            else 'none'
+        end as exit_reason_source
+    from positions
+    left join dispatch_reasons on positions.position_id = dispatch_reasons.position_id
+    left join order_reasons on positions.position_id = order_reasons.position_id
+    left join broker_reasons on positions.position_id = broker_reasons.position_id
+)
+
+select * from explained

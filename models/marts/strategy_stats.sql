@@ -1,0 +1,89 @@
+{{
+    config(
+        incremental_strategy='delete+insert',
+        unique_key=['as_of_date', 'lookback_days'],
+        post_hook='analyze {{ this }}'
+    )
+}}
+
+with rolled_up as (
+    select * from {{ ref('int_strategy_stats__rolled_up') }}
+),
+
+drawdowns as (
+    select * from {{ ref('int_strategy_stats__drawdowns_found') }}
+),
+
+computed as (
+    select
+        rolled_up.as_of_date,
+        rolled_up.lookback_days,
+        rolled_up.ticker,
+        rolled_up.strategy_type,
+        rolled_up.asset_type,
+        rolled_up.n_trades::integer as n_trades,
+        {{ statistic('rolled_up.wins / rolled_up.n_trades') }} as win_rate,
+        {{ statistic(wilson_bound('rolled_up.wins', 'rolled_up.n_trades', '-')) }} as win_rate_low,
+        {{ statistic(wilson_bound('rolled_up.wins', 'rolled_up.n_trades', '+')) }} as win_rate_high,
+        {{ statistic('rolled_up.avg_return') }} as avg_return,
+        {{ statistic('rolled_up.return_p50') }} as median_return,
+        {{ statistic('rolled_up.expectancy_dollars') }} as expectancy_dollars,
+        {{ statistic('rolled_up.won_dollars / nullif(rolled_up.lost_dollars, 0)') }} as profit_factor,
+        {{ statistic('rolled_up.avg_win_dollars / nullif(rolled_up.avg_loss_dollars, 0)') }} as payoff_ratio,
+        {{ statistic('rolled_up.avg_mae') }} as avg_mae,
+        {{ statistic('rolled_up.avg_mfe') }} as avg_mfe,
+        {% for kind, percentiles in percentile_columns() -%}
+        {% for p in percentiles -%}
+        {{ statistic('rolled_up.' ~ kind ~ '_p' ~ p) }} as {{ kind }}_p{{ p }},
+        {% endfor -%}
+        {% endfor -%}
+        {{ statistic('rolled_up.avg_hold_win_min') }} as avg_hold_win_min,
+        {{ statistic('rolled_up.avg_hold_loss_min') }} as avg_hold_loss_min,
+        {{ statistic('rolled_up.median_hold_win_min') }} as median_hold_win_min,
+        case
+            when rolled_up.n_trades >= 30
+                then {{ statistic('rolled_up.avg_return / nullif(rolled_up.return_deviation, 0)') }}
+        end as sharpe,
+        {{ statistic('drawdowns.max_drawdown_dollars') }} as max_drawdown,
+        rolled_up.n_trades >= 30 as is_reliable,
+        rolled_up.is_all_tickers
+    from rolled_up
+    inner join drawdowns
+        on rolled_up.rollup_level = drawdowns.rollup_level
+        and rolled_up.ticker = drawdowns.ticker
+        and rolled_up.strategy_type = drawdowns.strategy_type
+        and rolled_up.asset_type = drawdowns.asset_type
+),
+
+{% if is_incremental() %}
+stored as (
+    select * from {{ this }}
+),
+
+-- A date computed again keeps its time of update unless a number moved.
+final as (
+    select
+        computed.*,
+        case
+            when to_jsonb(computed) = to_jsonb(stored) - 'updated_at' then stored.updated_at
+            else current_timestamp
+        end as updated_at
+    from computed
+    left join stored
+        on computed.as_of_date = stored.as_of_date
+        and computed.lookback_days = stored.lookback_days
+        and computed.is_all_tickers = stored.is_all_tickers
+        and computed.ticker = stored.ticker
+        and computed.strategy_type = stored.strategy_type
+        and computed.asset_type = stored.asset_type
+)
+{% else %}
+final as (
+    select
+        computed.*,
+        current_timestamp as updated_at
+    from computed
+)
+{% endif %}
+
+select * from final
