@@ -182,9 +182,9 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`); neither is there anything to
-        # say, nor may Python try to flush at exit. 128 + SIGPIPE, as a shell says.
+        # say, nor may Python try to flush at exit. 1, as click says elsewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        sys.exit(1)
     except ExcursionError as error:
         if debug:
             raise

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A message that cannot become a fact.
 
     ``code`` is a short machine-readable word, the exception's text one line for a

@@ -110,7 +110,11 @@ class FillLedger:
         if twin is not None:
             return self._meets_twin(twin, fill)
         gone = self.fills.get(self._superseded.get(place, ""))
-        if gone is not None and gone.source != fill.source and gone.is_same_execution(fill):
+        if (
+            gone is not None
+            and gone.source != fill.source
+            and gone.is_same_execution(fill)
+        ):
             # The other source's copy of an execution that was taken back meanwhile.
             return self._alias(gone, fill)
         self._insert(fill)
@@ -159,7 +163,8 @@ class FillLedger:
         if not twin.is_same_execution(fill):
             return Verdict.CONTRADICTS, (
                 f"cum_qty {twin.cum_qty} of order {twin.order_id} is stored as"
-                f" {twin.side} {twin.qty} {twin.symbol} at {twin.price} ({twin.event_id})"
+                f" {twin.side} {twin.qty} {twin.symbol} at {twin.price}"
+                f" ({twin.event_id})"
             )
         if twin.source == fill.source and twin.has_execution_id and fill.execution_id:
             return Verdict.CONTRADICTS, (

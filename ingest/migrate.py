@@ -52,7 +52,7 @@ class Outcome:
     constraints: int
 
 
-class NotMigrated(ExcursionError):
+class NotMigratedError(ExcursionError):
     """The database lacks migrations, or has others than this program knows."""
 
 
@@ -97,12 +97,12 @@ def migrate(connection: Connection) -> Outcome:
 
 
 def require_migrated(connection: Connection) -> None:
-    """Raise NotMigrated unless exactly this program's migrations are in place."""
+    """Raise NotMigratedError unless exactly this program's migrations are in place."""
     done = _applied(connection)
     _refuse_strangers(done)
     missing = [m for m in packaged() if m.version not in done]
     if missing:
-        raise NotMigrated(
+        raise NotMigratedError(
             f"the database lacks {len(missing)} of {len(packaged())} migrations:"
             " run `excursion migrate`"
         )
@@ -111,13 +111,15 @@ def require_migrated(connection: Connection) -> None:
 def inspect(connection: Connection) -> tuple[int, int]:
     """Look into the catalog for everything that the migrations create.
 
-    Returns how many tables and constraints were found in place; raises NotMigrated
+    Returns how many tables and constraints were found in place; raises NotMigratedError
     naming the first one that is missing or not validated.
     """
     text = "\n".join(m.sql for m in packaged())
-    tables = re.findall(r"^create table (raw\.\w+)", text, flags=re.MULTILINE)
+    tables = re.findall(r"^create table (raw\.\w+)", text, re.M)
     constraints = re.findall(r"add constraint (\w+)", text)
-    functions = re.findall(r"^create (?:function|aggregate) (raw\.\w+)", text, re.MULTILINE)
+    functions = re.findall(
+        r"^create (?:function|aggregate) (raw\.\w+)", text, re.MULTILINE
+    )
     indexes = re.findall(r"^create (?:unique )?index (\w+)", text, re.MULTILINE)
     with connection, connection.cursor() as cursor:
         for table in tables:
@@ -144,7 +146,7 @@ def inspect(connection: Connection) -> tuple[int, int]:
 
 def _require(found: tuple[object, ...] | None, what: str) -> None:
     if found != (True,):
-        raise NotMigrated(
+        raise NotMigratedError(
             f"the migrations are on record but {what} is not in the database:"
             " restore it from a backup, or migrate into an empty database"
         )
@@ -163,12 +165,12 @@ def _refuse_strangers(done: dict[int, str]) -> None:
     known = {m.version: m for m in packaged()}
     for version, checksum in sorted(done.items()):
         if version not in known:
-            raise NotMigrated(
+            raise NotMigratedError(
                 f"the database has migration {version:04d}, which this version of"
                 " excursion does not know: upgrade excursion"
             )
         if known[version].checksum != checksum:
-            raise NotMigrated(
+            raise NotMigratedError(
                 f"migration {version:04d} was changed after it had been applied:"
                 " put the file back as it was and add a new one"
             )

@@ -84,7 +84,7 @@ def _number(name: str) -> float:
 def _major(folder: Path) -> int:
     """Major version, from the output ``postgres (PostgreSQL) 18.4 (...)``."""
     try:
-        command = [folder / "postgres", "--version"]
+        command = [str(folder / "postgres"), "--version"]
         output = subprocess.run(command, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise EmbeddedServerError(
@@ -159,7 +159,7 @@ def server_account(binaries: Binaries) -> Account:
 def _namespaces_work(binaries: Binaries) -> bool:
     # Containers often forbid them; only trying tells.
     try:
-        command = [*_NAMESPACE, binaries / "postgres", "--version"]
+        command = [*_NAMESPACE, str(binaries / "postgres"), "--version"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False

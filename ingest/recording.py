@@ -22,7 +22,7 @@ import orjson
 
 from ingest import messages, values
 from ingest.errors import ExcursionError, UsageError
-from ingest.facts import Fact, Unreadable
+from ingest.facts import Fact, UnreadableError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -51,15 +51,15 @@ class Entry:
     problem: Problem | None = None
 
 
-class TruncatedRecording(ExcursionError):
+class TruncatedRecordingError(ExcursionError):
     """The compressed file ends early; what came before was handed out."""
 
 
 def read_entries(path: str) -> Iterator[Entry]:
     """The entries of a recording in file order. ``-`` is standard input.
 
-    Raises UsageError where there is no such file, TruncatedRecording after the last
-    readable line of a damaged .gz.
+    Raises UsageError where there is no such file, TruncatedRecordingError after the
+    last readable line of a damaged .gz.
     """
     with _opened(path) as stream:
         yield from map(parse_line, _lines(stream, path))
@@ -72,12 +72,14 @@ def parse_line(raw: bytes) -> Entry:
     except orjson.JSONDecodeError as error:
         # With replacement characters, so that the database can keep it as text.
         line = raw.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
-        return Entry(line, None, None, None, [], Problem("not_json", f"not JSON: {error}"))
+        return Entry(
+            line, None, None, None, [], Problem("not_json", f"not JSON: {error}")
+        )
     line = raw.decode("utf-8")
     channel = account = received_at = None
     try:
         if not isinstance(envelope, dict):
-            raise Unreadable("bad_shape", "the line is not a JSON object")
+            raise UnreadableError("bad_shape", "the line is not a JSON object")
         received_at = values.required_instant(envelope.get("at"), "at")
         channel = values.required_text(envelope.get("from"), "from")
         account = values.text(envelope.get("account"), "account")
@@ -86,8 +88,12 @@ def parse_line(raw: bytes) -> Entry:
             # Money is never read as a float: once more, with numbers as decimals.
             message = json.loads(line, parse_float=Decimal).get("msg")
         facts = messages.parse(channel, account, message)
-    except Unreadable as error:
+    except UnreadableError as error:
         problem = Problem(error.code, str(error))
+        return Entry(line, received_at, channel, account, [], problem)
+    except Exception as error:  # noqa: BLE001
+        # A shape that nobody thought of. It must not stop the other messages.
+        problem = Problem("unexpected_shape", f"{type(error).__name__}: {error}")
         return Entry(line, received_at, channel, account, [], problem)
     return Entry(line, received_at, channel, account, facts)
 
@@ -98,7 +104,7 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
         stream: IO[bytes] = sys.stdin.buffer
     else:
         try:
-            stream = Path(path).open("rb")
+            stream = Path(path).open("rb")  # noqa: SIM115 - closed below
         except FileNotFoundError:
             raise UsageError(f"there is no recording {path}") from None
         except OSError as error:
@@ -120,7 +126,7 @@ def _lines(stream: Any, path: str) -> Iterator[bytes]:
             if stripped:
                 yield stripped
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TruncatedRecording(
+        raise TruncatedRecordingError(
             f"{path} is damaged after line {number:,} ({error}); what came before it is"
             " written: get a whole copy and replay it, nothing is written twice"
         ) from None

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TextIO
 
@@ -15,8 +16,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ingest.errors import ExcursionError
 from ingest.migrate import require_migrated
-from ingest.recording import Entry, Problem, TruncatedRecording, read_entries
-from ingest.writer import Tally, Writer
+from ingest.outcome import Tally
+from ingest.recording import Entry, Problem, TruncatedRecordingError, read_entries
+from ingest.writer import Writer
 
 # One replay at a time for a database; any number that nobody else uses.
 REPLAY_LOCK = 6_120_081_003
@@ -26,6 +28,12 @@ REPLAY_LOCK = 6_120_081_003
 BATCH_LINES = 20_000
 REPORT_SECONDS = 2.0
 SHOWN_PROBLEMS = 10
+
+
+SMALL_TABLES = (
+    "raw.account_activities", "raw.alpaca_event_dedupe", "raw.dispatch_executions",
+    "raw.dispatch_recommendations", "raw.fills", "raw.instruments", "raw.orders",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -66,11 +74,11 @@ def replay(
     require_migrated(connection)
     summary, started = Summary(), time.monotonic()
     with _only_replay(connection, wait):
-        writer = Writer(connection, lambda entry, problem: _note(summary, entry, problem))
+        writer = Writer(connection, partial(_note, summary))
         reporter = _Reporter(progress, summary, started)
         for path in paths:
             entries = read_entries(path)
-            damage: TruncatedRecording | None = None
+            damage: TruncatedRecordingError | None = None
             while damage is None:
                 batch, damage = _next_batch(entries)
                 if not batch:
@@ -80,7 +88,7 @@ def replay(
                 reporter.report()
             if damage is not None:
                 raise damage
-        _settle(connection, writer.touched_days)
+        _settle(connection, writer.touched_partitions)
     summary.seconds = time.monotonic() - started
     reporter.close()
     return summary
@@ -88,13 +96,13 @@ def replay(
 
 def _next_batch(
     entries: Iterator[Entry],
-) -> tuple[list[Entry], TruncatedRecording | None]:
+) -> tuple[list[Entry], TruncatedRecordingError | None]:
     """The next batch; what a damaged file held up to there is not lost."""
     batch: list[Entry] = []
     try:
         for entry in islice(entries, BATCH_LINES):
-            batch.append(entry)  # noqa: PERF402 - a comprehension would lose it all
-    except TruncatedRecording as damage:
+            batch.append(entry)
+    except TruncatedRecordingError as damage:
         return batch, damage
     return batch, None
 
@@ -130,7 +138,9 @@ def _settle(connection: Connection, days: Iterable[str]) -> None:
                 cursor.execute(f"vacuum (analyze) {partition}")
             cursor.execute("analyze raw.fills, raw.orders, raw.instruments")
             cursor.execute("analyze raw.alpaca_event_dedupe, raw.account_activities")
-            cursor.execute("analyze raw.dispatch_executions, raw.dispatch_recommendations")
+            cursor.execute(
+                "analyze raw.dispatch_executions, raw.dispatch_recommendations"
+            )
     finally:
         connection.autocommit = False
 
@@ -168,11 +178,16 @@ class _Reporter:
 def print_summary(summary: Summary, out: TextIO = sys.stdout) -> None:
     """The counts as a small table, then why messages were set aside."""
     rate = summary.lines / summary.seconds if summary.seconds else 0
-    print(f"{summary.lines:,} lines in {summary.seconds:.1f} s ({rate:,.0f} a second)", file=out)
+    print(
+        f"{summary.lines:,} lines in {summary.seconds:.1f} s ({rate:,.0f} a second)",
+        file=out,
+    )
     kinds = sorted({kind for kind, _ in summary.tally if kind != "message"})
     for kind in kinds:
         written, duplicate = (summary.tally[kind, o] for o in ("written", "duplicate"))
-        print(f"  {kind:<15} {written:>12,} written {duplicate:>12,} duplicate", file=out)
+        print(
+            f"  {kind:<15} {written:>12,} written {duplicate:>12,} duplicate", file=out
+        )
     skipped = summary.tally["message", "skipped"]
     if skipped:
         print(f"  {'control':<15} {skipped:>12,} without a fact", file=out)

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from ingest.facts import Instrument, Unreadable
+from ingest.facts import Instrument, UnreadableError
 
 # Alpaca's back end is written in Go, whose zero time is the year 1: an instant before
 # the broker existed is a missing value, not an observation.
@@ -21,27 +21,29 @@ OCC_SYMBOL = re.compile(r"([A-Z]{1,5})(\d?)(\d{2})(\d{2})(\d{2})([CP])(\d{8})")
 def decimal(value: Any, name: str) -> Decimal | None:
     """The exact decimal of a wire value (a string or a JSON number), or None.
 
-    Raises Unreadable for what is no finite number of at most 20 digits before and
+    Raises UnreadableError for what is no finite number of at most 20 digits before and
     after the point, so that one absurd value cannot stop a batch in the database.
     """
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise Unreadable("bad_number", f"{name} is not a number: {value!r}")
+        raise UnreadableError("bad_number", f"{name} is not a number: {value!r}")
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise Unreadable("bad_number", f"{name} is not a number: {value!r}") from None
+        raise UnreadableError(
+            "bad_number", f"{name} is not a number: {value!r}"
+        ) from None
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -20 or number.adjusted() > 20:
-        raise Unreadable("bad_number", f"{name} is out of range: {value!r}")
+        raise UnreadableError("bad_number", f"{name} is out of range: {value!r}")
     return number
 
 
 def required_decimal(value: Any, name: str) -> Decimal:
     number = decimal(value, name)
     if number is None:
-        raise Unreadable("missing_field", f"{name} is missing")
+        raise UnreadableError("missing_field", f"{name} is missing")
     return number
 
 
@@ -52,19 +54,21 @@ def instant(value: Any, name: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise Unreadable("bad_instant", f"{name} is not an instant: {value!r}") from None
+        raise UnreadableError(
+            "bad_instant", f"{name} is not an instant: {value!r}"
+        ) from None
     if parsed.tzinfo is None:
-        raise Unreadable("bad_instant", f"{name} has no time zone: {value!r}")
+        raise UnreadableError("bad_instant", f"{name} has no time zone: {value!r}")
     parsed = parsed.astimezone(UTC)
     if parsed < EARLIEST:
-        raise Unreadable("bad_instant", f"{name} is before 2000: {value!r}")
+        raise UnreadableError("bad_instant", f"{name} is before 2000: {value!r}")
     return parsed
 
 
 def required_instant(value: Any, name: str) -> datetime:
     parsed = instant(value, name)
     if parsed is None:
-        raise Unreadable("missing_field", f"{name} is missing")
+        raise UnreadableError("missing_field", f"{name} is missing")
     return parsed
 
 
@@ -72,7 +76,7 @@ def calendar_date(value: Any, name: str) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise Unreadable("bad_date", f"{name} is not a date: {value!r}") from None
+        raise UnreadableError("bad_date", f"{name} is not a date: {value!r}") from None
 
 
 def text(value: Any, name: str) -> str | None:
@@ -80,16 +84,16 @@ def text(value: Any, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise Unreadable("bad_text", f"{name} is not a text: {value!r}")
+        raise UnreadableError("bad_text", f"{name} is not a text: {value!r}")
     if "\x00" in value:
-        raise Unreadable("bad_text", f"{name} holds a NUL character")
+        raise UnreadableError("bad_text", f"{name} holds a NUL character")
     return value
 
 
 def required_text(value: Any, name: str) -> str:
     string = text(value, name)
     if string is None:
-        raise Unreadable("missing_field", f"{name} is missing")
+        raise UnreadableError("missing_field", f"{name} is missing")
     return string
 
 
@@ -102,8 +106,45 @@ def identifier(value: Any, name: str) -> str | None:
 def required_identifier(value: Any, name: str) -> str:
     string = identifier(value, name)
     if string is None:
-        raise Unreadable("missing_field", f"{name} is missing")
+        raise UnreadableError("missing_field", f"{name} is missing")
     return string
+
+
+class Fields:
+    """The fields of one JSON object, read by name; see the functions of this module.
+
+    ``where`` is put before a field's name in messages, as in ``order.id``.
+    """
+
+    def __init__(self, row: dict[str, Any], where: str = "") -> None:
+        self._row, self._where = row, where
+
+    def __getitem__(self, name: str) -> Any:
+        return self._row.get(name)
+
+    def decimal(self, name: str) -> Decimal | None:
+        return decimal(self[name], self._where + name)
+
+    def required_decimal(self, name: str) -> Decimal:
+        return required_decimal(self[name], self._where + name)
+
+    def instant(self, name: str) -> datetime | None:
+        return instant(self[name], self._where + name)
+
+    def required_instant(self, name: str) -> datetime:
+        return required_instant(self[name], self._where + name)
+
+    def text(self, name: str) -> str | None:
+        return text(self[name], self._where + name)
+
+    def required_text(self, name: str) -> str:
+        return required_text(self[name], self._where + name)
+
+    def identifier(self, name: str) -> str | None:
+        return identifier(self[name], self._where + name)
+
+    def required_identifier(self, name: str) -> str:
+        return required_identifier(self[name], self._where + name)
 
 
 def uuid_or_none(value: str | None) -> str | None:

@@ -32,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader has left, as `head` does. Nobody is there for the last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print(f"cannot write {options.out}: {error.strerror}", file=sys.stderr)
-        return 1
+        parser.exit(1, f"cannot write {options.out}: {error.strerror}\n")
     return 0
 
 

@@ -5,6 +5,7 @@ import math
 from ingest.generator.broker import Broker
 from ingest.generator.dispatch import Cause, Dispatcher
 from ingest.generator.market import Tape
+from ingest.generator.orders import Order
 from ingest.generator.plans import Lane, Plan, Strategy
 from ingest.generator.text import CENT, MINUTE, Stream
 from ingest.generator.trader import Form, Trade, Trader
@@ -72,6 +73,9 @@ class Bot:
             return start
         trade = self._terms(tape, strategy, long, start, end)
         trade.form = self._form(trade)
+        if strategy.name == "day_trade" and last > len(tape.mids) * 9 // 10:
+            # The last trade of a day trader lasts until shortly before the close.
+            trade.end, trade.patient = last, False
         if source.chance(mix.unfilled):
             self._trader.try_in_vain(tape, trade, start - 1)
         tape.show(start - _AROUND, start)
@@ -192,7 +196,7 @@ class Bot:
         """
         mids, end = tape.mids, trade.end
         if trade.trail:
-            return self._watch_trail(tape, trade, start)
+            return self._watch_trail(tape, trade, trade.trail, start)
         if trade.long:
             stop, target = trade.stop + tape.half, trade.target + tape.half
             for step in range(start + 1, end):
@@ -209,9 +213,9 @@ class Bot:
                     return step, "tp"
         return end, self._end_cause(tape, trade)
 
-    def _watch_trail(self, tape: Tape, trade: Trade, start: int) -> tuple[int, Cause]:
-        order = trade.trail
-        assert order is not None and order.hwm is not None and order.stop is not None
+    def _watch_trail(
+        self, tape: Tape, trade: Trade, order: Order, start: int
+    ) -> tuple[int, Cause]:
         best = order.hwm
         for step in range(start + 1, trade.end):
             price = tape.mids[step] * CENT

@@ -72,14 +72,14 @@ class Broker:
     def draft(
         self,
         account: str,
-        instrument: Instrument | None,
+        instrument: Instrument,
         side: str,
-        qty: int | None,
+        qty: int,
         at: int,
         **terms: Any,
     ) -> Order:
         """An order that nobody has been told of; `terms` as the fields of Order."""
-        if instrument and "intent" not in terms:
+        if "intent" not in terms:
             held = self.position(account, instrument.symbol)
             closes = held < 0 if side == "buy" else held > 0
             terms["intent"] = f"{side}_to_{'close' if closes else 'open'}"
@@ -101,6 +101,7 @@ class Broker:
             self._event(order, "new", at)
 
     def cancel(self, order: Order, at: int) -> None:
+        """The order is over, filled in part or not at all."""
         order.status, order.canceled, order.updated = "canceled", at, at
         if self._mix.lifecycle:
             self._event(order, "canceled", at)
@@ -144,7 +145,6 @@ class Broker:
 
     def _apply(self, order: Order, execution: Execution, final: bool) -> int:
         """Book an execution; returns the position after it."""
-        assert order.instrument is not None
         order.executions.append(execution)
         order.filled += execution.qty
         order.paid += execution.price * execution.qty
@@ -156,10 +156,8 @@ class Broker:
 
     def fill_spread(self, order: Order, instant: int, prices: Sequence[int]) -> None:
         """Execute a multi-leg order at once, each leg at its price: one frame."""
-        assert order.qty is not None
         told, held, net = [], {}, 0
         for position, (leg, price) in enumerate(zip(order.legs, prices, strict=True)):
-            assert leg.instrument is not None and leg.qty is not None
             moment = instant + 5 * position
             execution = Execution(self._source.uuid(), moment, price, leg.qty)
             symbol = leg.instrument.symbol
@@ -221,7 +219,6 @@ class Broker:
         *,
         bust: bool,
     ) -> None:
-        assert order.instrument is not None
         order.updated = at
         held = self.adjust(order.account, order.instrument.symbol, change)
         data = {
@@ -240,8 +237,7 @@ class Broker:
 
     def report(self, order: Order, execution: Execution, final: bool) -> None:
         """Tell an execution, the order's last so far, as a FILL activity of REST."""
-        assert order.instrument is not None
-        left = 0 if order.qty is None else order.qty - order.filled
+        left = order.qty - order.filled if order.qty else 0
         self.activity(
             order.account,
             execution.instant + self._source.between(5 * SECOND, MINUTE),
@@ -300,7 +296,7 @@ class Broker:
 
 
 def _new_york_digits(instant: int) -> str:
-    """yyyymmddHHMMSSmmm of New York's clock: how the id of a fill's activity begins."""
+    """How a fill's activity id begins: New York's clock, yyyymmddHHMMSSmmm."""
     day = date.fromisoformat(instant_text(instant)[:10])
     local = instant_text(instant - new_york_hours(day) * 60 * MINUTE)
     return "".join(c for c in local[:23] if c.isdigit())

@@ -42,8 +42,8 @@ _OPTION_REASONS: dict[Cause, tuple[str, ...]] = {
     "sl": ("option_stop_loss", "stop_loss"),
     "time": (
         "theta_decay_risk",
-        "theta_force_close",
         "expiration_risk",
+        "theta_force_close",
         "signal",
     ),
 }

@@ -28,36 +28,36 @@ class Execution:
 class Order:
     """An order and what became of it so far.
 
-    `qty` in nanos, None for an order by `notional` (cents); `limit`, `stop` and `hwm`
-    in points; `trail` in hundredths of a percent; `paid` is the sum of price x quantity
-    in points x nanos.
+    `qty` in nanos, or else `notional` in cents; `limit`, `stop` and `hwm` in points;
+    `trail` in hundredths of a percent; `paid` is the sum of price x quantity in points
+    x nanos. Of these and of the instants, 0 means that the order has none.
     """
 
     id: str
     client_id: str
     account: str
-    instrument: Instrument | None
+    instrument: Instrument
     side: str
-    qty: int | None
+    qty: int
     created: int
     intent: str = ""
-    notional: int | None = None
+    notional: int = 0
     kind: str = "market"
     order_class: str = ""
     tif: str = "day"
-    limit: int | None = None
-    stop: int | None = None
-    trail: int | None = None
-    hwm: int | None = None
+    limit: int = 0
+    stop: int = 0
+    trail: int = 0
+    hwm: int = 0
     legs: list["Order"] = field(default_factory=list)
-    ratio: int | None = None
-    commission: str | None = None
+    ratio: int = 0
+    commission: str = ""
     status: str = "new"
     updated: int = 0
     filled: int = 0
     paid: int = 0
-    filled_at: int | None = None
-    canceled: int | None = None
+    filled_at: int = 0
+    canceled: int = 0
     executions: list[Execution] = field(default_factory=list)
 
     @property
@@ -69,8 +69,7 @@ class Order:
 
     def body(self) -> dict[str, Any]:
         """The order object as it stands, as frames and REST rows hold it."""
-        instrument = self.instrument
-        symbol = instrument.symbol if instrument else ""
+        symbol = self.instrument.symbol
         created = instant_text(self.created)
         body: dict[str, Any] = {
             "id": self.id,
@@ -89,11 +88,9 @@ class Order:
             "replaces": None,
             "asset_id": _asset_id(symbol),
             "symbol": symbol,
-            "asset_class": instrument.asset_class if instrument else "",
-            "notional": None
-            if self.notional is None
-            else price_text(self.notional * CENT),
-            "qty": None if self.qty is None else qty_text(self.qty),
+            "asset_class": self.instrument.asset_class,
+            "notional": _price(self.notional * CENT),
+            "qty": qty_text(self.qty) if self.qty else None,
             "filled_qty": qty_text(self.filled),
             "filled_avg_price": self.average,
             "order_class": self.order_class,
@@ -106,26 +103,24 @@ class Order:
             "status": self.status,
             "extended_hours": False,
             "legs": [leg.body() for leg in self.legs] or None,
-            "trail_percent": None
-            if self.trail is None
-            else decimal_text(self.trail, 2),
+            "trail_percent": decimal_text(self.trail, 2) if self.trail else None,
             "trail_price": None,
             "hwm": _price(self.hwm),
             "position_intent": self.intent,
         }
-        if self.ratio is not None:
+        if self.ratio:
             body["ratio_qty"] = str(self.ratio)
-        if self.commission is not None:
+        if self.commission:
             body["commission"] = self.commission
         return body
 
 
-def _price(points: int | None) -> str | None:
-    return None if points is None else price_text(points)
+def _price(points: int) -> str | None:
+    return price_text(points) if points else None
 
 
-def _instant(instant: int | None) -> str | None:
-    return None if instant is None else instant_text(instant)
+def _instant(instant: int) -> str | None:
+    return instant_text(instant) if instant else None
 
 
 _ASSET_IDS: dict[str, str] = {"": "00000000-0000-0000-0000-000000000000"}

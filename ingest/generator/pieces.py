@@ -1,5 +1,7 @@
 """How large an order is, and into which executions it falls."""
 
+from itertools import pairwise
+
 from ingest.generator.orders import Order
 from ingest.generator.plans import Instrument, Mix
 from ingest.generator.text import CENT, NANO, Stream
@@ -44,7 +46,7 @@ class Cutter:
         count = min(source.between(2, 4), qty // unit)
         cuts = sorted({source.between(1, qty // unit - 1) for _ in range(count - 1)})
         edges = [0, *cuts, qty // unit]
-        sizes = [(b - a) * unit for a, b in zip(edges, edges[1:], strict=False)]
+        sizes = [(b - a) * unit for a, b in pairwise(edges)]
         if source.chance(mix.one_instant):
             return [(instant, price, size) for size in sizes]
         pieces: list[Piece] = []
@@ -57,7 +59,6 @@ class Cutter:
 
     def notional(self, order: Order, instant: int, price: int) -> list[Piece]:
         """An order by dollars: its fraction, then its whole shares, stamped earlier."""
-        assert order.notional is not None
         qty = order.notional * CENT * NANO // price
         whole = qty // NANO * NANO
         if whole in (0, qty):

@@ -1,6 +1,5 @@
 """What a recording is to hold: the generator's parameters, and four named plans."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -34,19 +33,20 @@ class Instrument:
     """
 
     symbol: str
-    asset_class: Literal["us_equity", "us_option", "crypto"]
+    asset_class: Literal["us_equity", "us_option", "crypto", ""]
     cents: int = 0
     volatility: float = 0.0
     half_spread: int = 1
     contract: Contract | None = None
 
     @property
-    def multiplier(self) -> int:
-        return 100 if self.contract else 1
-
-    @property
     def ticker(self) -> str:
+        """The underlying's symbol, or its own."""
         return self.contract.underlying if self.contract else self.symbol
+
+
+NO_INSTRUMENT = Instrument(symbol="", asset_class="")
+"""What a multi-leg order is in: its legs name the instruments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Lane:
 class Mix:
     """How often something happens, as a share of the orders, trades or fills."""
 
-    partial: float = 0.22
+    partial: float = 0.15
     """Orders that fill in two to four executions."""
     one_instant: float = 0.3
     """Of those, the ones whose executions share a microsecond."""
@@ -154,6 +154,7 @@ class Plan:
     scripted: bool = False
 
     def with_seed(self, seed: int) -> "Plan":
+        """The same plan on another market, with other choices."""
         return replace(self, seed=seed)
 
 
@@ -181,6 +182,7 @@ def option(
 def stock(
     symbol: str, cents: int, volatility: float, half_spread: int = 1
 ) -> Instrument:
+    """A stock by its first price, its day's volatility and half of its spread."""
     return Instrument(
         symbol=symbol,
         asset_class="us_equity",
@@ -190,16 +192,14 @@ def stock(
     )
 
 
-def march(days: Iterable[int]) -> tuple[date, ...]:
-    return tuple(date(2025, 3, day) for day in days)
-
-
-_FIRST_FRIDAY, _SECOND_FRIDAY, _THIRD_FRIDAY = march((7, 14, 21))
+_FIRST_FRIDAY, _SECOND_FRIDAY, _THIRD_FRIDAY = (
+    date(2025, 3, day) for day in (7, 14, 21)
+)
 
 SAMPLE = Plan(
     name="sample",
     seed=20250303,
-    days=march((3, 4, 5, 6, 7, 10, 11, 12, 13, 14)),
+    days=tuple(trading_days(date(2025, 3, 3), 10)),
     step=60 * SECOND,
     every_mark=False,
     flaw_every=173,
@@ -328,7 +328,7 @@ _TICKERS = (
     " PM IBM AXP DIS QCOM ISRG CAT VZ TXN GS INTU NOW UBER MS BKNG PFE T RTX SPGI AMGN"
     " HON LOW NEE PGR UNP CMCSA BLK AMAT TJX C SYK BSX ETN COP SCHW BA FI ADP GILD MU"
     " PANW DE LMT MMC UPS SBUX INTC NKE SO MO CVS CI PLD EQIX CL MCK TGT EMR F GM FDX"
-).split()
+)
 
 
 def _bulk(
@@ -336,11 +336,11 @@ def _bulk(
 ) -> Plan:
     """A plan of one size: stocks, options on the first of them, all day, all recorded.
 
-    12 lanes' trades a day of half an hour each keep the median hold at five minutes.
+    Thirteen slots of half an hour a day keep the median hold at five minutes.
     """
     shares = tuple(
         stock(ticker, 2_500 + 1_973 * (position * 7 % 23), 0.012 + position % 5 * 0.003)
-        for position, ticker in enumerate(_TICKERS[:stocks])
+        for position, ticker in enumerate(_TICKERS.split()[:stocks])
     )
     contracts = tuple(
         option(
@@ -363,7 +363,7 @@ def _bulk(
             Lane(
                 account=account,
                 symbol=instrument.symbol,
-                trades=12,
+                trades=13,
                 sides="long" if instrument.contract else "both",
                 overnight=0.008,
             )

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ingest.generator.bots import Bot
 from ingest.generator.broker import Broker, Recorder
 from ingest.generator.dispatch import Dispatcher
-from ingest.generator.market import Market, Tape, mark_rows
+from ingest.generator.market import Market, Tape
+from ingest.generator.marks import mark_rows
 from ingest.generator.plans import Plan
 from ingest.generator.script import Script
 from ingest.generator.sessions import SESSION, session_open

@@ -19,13 +19,14 @@ Days are counted from 0, steps are minutes of the session.
 
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 from ingest.generator.broker import Broker
 from ingest.generator.dispatch import Dispatcher
 from ingest.generator.market import Tape
 from ingest.generator.orders import Order
-from ingest.generator.plans import Plan, StrategyName
+from ingest.generator.plans import NO_INSTRUMENT, Plan, StrategyName
 from ingest.generator.sessions import new_york_instant
 from ingest.generator.text import CENT, DAY, NANO, SECOND, Stream, price_text
 
@@ -60,6 +61,9 @@ class Script:
         self._dispatcher = dispatcher
         self._source = Stream(plan.seed, "script")
         self._instruments = {item.symbol: item for item in plan.instruments}
+        self._contracts = {
+            item.symbol: item.contract for item in plan.instruments if item.contract
+        }
         self._strategies = {item.name: item for item in plan.strategies}
         self._tapes: dict[str, Tape] = {}
         self._acts: dict[int, Callable[[], None]] = {
@@ -109,7 +113,7 @@ class Script:
         )
         price = order.executions[-1].price - 35 * CENT
         self._broker.correct(order, self._tapes["MSFT"].instant(95) + 988_000, price)
-        self._close("momentum", "MSFT", 40, 150, "max_hold_time", "day_trade")
+        self._close("momentum", "MSFT", 40, 380, "day_trade_close", "day_trade")
 
     def _seventh_day(self) -> None:
         self._close("income", "F", 200, 60, "risk_gate_exposure")
@@ -193,13 +197,12 @@ class Script:
     def _fill(
         self, order: Order, step: int, cuts: tuple[int, ...], *, confirm: bool = True
     ) -> None:
-        assert order.instrument is not None and order.qty is not None
         tape = self._tapes[order.instrument.symbol]
         price = tape.ask(step) if order.side == "buy" else tape.bid(step)
         edges = [0, *(cut * NANO for cut in cuts), order.qty]
         pieces = [
             (order.created + 30_000 + 15_000 * n, price, after - before)
-            for n, (before, after) in enumerate(zip(edges, edges[1:], strict=False))
+            for n, (before, after) in enumerate(pairwise(edges))
         ]
         self._broker.fill(order, pieces, confirm=confirm)
 
@@ -219,7 +222,14 @@ class Script:
                 spread=2 * tapes[0].half * 1_000_000 // tapes[0].mids[step],
             )
         order = self._broker.draft(
-            "income", None, "buy", NANO, sent, kind="limit", order_class="mleg"
+            "income",
+            NO_INSTRUMENT,
+            "buy",
+            NANO,
+            sent,
+            intent="",
+            kind="limit",
+            order_class="mleg",
         )
         prices = []
         for tape, leg_side in zip(
@@ -245,7 +255,7 @@ class Script:
                 strategy,
                 "entry" if opens else "exit",
                 recommendation=recommendation,
-                reason=None if opens else "option_profit_target",
+                reason=None if opens else "expiration_risk",
                 max_hold=7 * 24 * 60 if opens else None,
             )
         sold, bought = prices
@@ -324,8 +334,7 @@ class Script:
         self, account: str, symbol: str, kind: str, told: int, day: date
     ) -> None:
         """An option becomes stock at the strike: by assignment or by exercise."""
-        contract = self._instruments[symbol].contract
-        assert contract is not None
+        contract = self._contracts[symbol]
         held = self._gone(account, symbol)
         shares = 100 * held if contract.right == "C" else -100 * held
         self._broker.adjust(account, contract.underlying, shares * NANO)

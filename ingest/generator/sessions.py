@@ -11,23 +11,16 @@ from ingest.generator.text import MINUTE, midnight
 SESSION = 390 * MINUTE
 """Length of a regular session, 09:30 to 16:00 New York."""
 
-_CLOSED = frozenset(
-    date.fromisoformat(day)
-    for day in (
-        "2024-01-01 2024-01-15 2024-02-19 2024-03-29 2024-05-27 2024-06-19 2024-07-04"
-        " 2024-09-02 2024-11-28 2024-12-25"
-        " 2025-01-01 2025-01-09 2025-01-20 2025-02-17 2025-04-18 2025-05-26 2025-06-19"
-        " 2025-07-04 2025-09-01 2025-11-27 2025-12-25"
-    ).split()
-)
+_HOLIDAYS = """
+2024-01-01 2024-01-15 2024-02-19 2024-03-29 2024-05-27 2024-06-19 2024-07-04 2024-09-02
+2024-11-28 2024-12-25 2025-01-01 2025-01-09 2025-01-20 2025-02-17 2025-04-18 2025-05-26
+2025-06-19 2025-07-04 2025-09-01 2025-11-27 2025-12-25
+"""
 
-_SHORT = frozenset(
-    date.fromisoformat(day)
-    for day in (
-        "2024-07-03 2024-11-29 2024-12-24 2025-07-03 2025-11-28 2025-12-24"
-    ).split()
-)
+_SHORT_DAYS = "2024-07-03 2024-11-29 2024-12-24 2025-07-03 2025-11-28 2025-12-24"
 """Days that end at 13:00. The plans leave them out: each of their sessions is whole."""
+
+_NO_SESSION = frozenset((_HOLIDAYS + _SHORT_DAYS).split())
 
 
 def _sunday(year: int, month: int, nth: int) -> date:
@@ -47,6 +40,7 @@ def new_york_instant(day: date, minutes: int) -> int:
 
 
 def session_open(day: date) -> int:
+    """The instant of 09:30 New York."""
     return new_york_instant(day, 9 * 60 + 30)
 
 
@@ -57,7 +51,7 @@ def trading_days(first: date, count: int) -> list[date]:
     while len(days) < count:
         if not 2024 <= day.year <= 2025:
             raise ValueError(f"no calendar of holidays for {day.year}")
-        if day.weekday() < 5 and day not in _CLOSED and day not in _SHORT:
+        if day.weekday() < 5 and day.isoformat() not in _NO_SESSION:
             days.append(day)
         day += timedelta(days=1)
     return days

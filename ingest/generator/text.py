@@ -43,7 +43,7 @@ class Stream:
     def __init__(self, seed: int, *name: object) -> None:
         text = "/".join(str(part) for part in (seed, *name))
         digest = hashlib.sha256(text.encode()).digest()
-        self._source = random.Random(int.from_bytes(digest))
+        self._source = random.Random(int.from_bytes(digest))  # noqa: S311 (no secrets)
 
     def below(self, limit: int) -> int:
         """A whole number from 0 to limit - 1."""
@@ -54,12 +54,15 @@ class Stream:
         return low + int(self._source.random() * (high - low + 1))
 
     def chance(self, probability: float) -> bool:
+        """True in this share of the calls."""
         return self._source.random() < probability
 
     def pick(self, choices: Sequence[T]) -> T:
+        """One of the choices, all equally likely."""
         return choices[int(self._source.random() * len(choices))]
 
     def octets(self, count: int) -> bytes:
+        """So many random bytes."""
         return self._source.getrandbits(8 * count).to_bytes(count)
 
     def uuid(self) -> str:
@@ -119,10 +122,12 @@ def decimal_text(value: int, places: int) -> str:
 
 
 def price_text(points: int) -> str:
+    """Points as dollars, as trading frames and REST rows spell them."""
     return decimal_text(points, 4)
 
 
 def qty_text(nanos: int) -> str:
+    """Nanos as units, likewise."""
     return decimal_text(nanos, 9)
 
 

@@ -39,10 +39,12 @@ class Trade:
 
     @property
     def opening(self) -> str:
+        """The side of orders that open it or add to it."""
         return "buy" if self.long else "sell"
 
     @property
     def closing(self) -> str:
+        """The side of orders that reduce or close it."""
         return "sell" if self.long else "buy"
 
 
@@ -76,7 +78,7 @@ class Trader:
         if trade.form == "bracket":
             self._attach_legs(trade, order)
         elif trade.form == "notional":
-            order.notional, order.qty = self._source.between(40_000, 300_000), None
+            order.notional, order.qty = self._source.between(40_000, 300_000), 0
         elif trade.form == "cut_short":
             order.kind, order.limit = "limit", price
         self._broker.announce(order, sent)
@@ -122,7 +124,7 @@ class Trader:
         if trade.parent:
             self._leave_bracket(tape, trade, trade.parent, step, cause)
         elif trade.trail and cause == "trail":
-            sent, filled = self._moment(tape, step)
+            _, filled = self._moment(tape, step)
             price = self._price(tape, step, trade.closing)
             self._broker.fill(trade.trail, self._cutter.cut(trade.qty, filled, price))
         else:
@@ -256,7 +258,6 @@ class Trader:
         _, filled = self._moment(tape, step)
         price = self._price(tape, step, trade.closing)
         if cause == "tp":
-            assert profit.limit is not None
             best = max if trade.long else min
             price = best(price, profit.limit)
             self._broker.fill(profit, self._cutter.cut(trade.qty, filled, price))
@@ -278,12 +279,15 @@ class Trader:
         order.trail = max(5, distance * 10_000 // points)
         self.follow(order, points)
         self._broker.announce(order, at)
+        if trade.dispatched and self._source.chance(0.5):
+            # Else nothing but the order's type tells why the position was closed.
+            reason = self._dispatcher.reason("trail", self._instrument)
+            self._dispatcher.send(order, trade.strategy, "exit", reason=reason)
         trade.trail = order
 
     @staticmethod
     def follow(order: Order, best: int) -> None:
         """Move a trailing stop to the best price seen, in points."""
-        assert order.trail is not None
         order.hwm = best
         sign = -1 if order.side == "sell" else 1
         order.stop = best * (10_000 + sign * order.trail) // 10_000

@@ -80,7 +80,7 @@ def test_a_malformed_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(UsageError, match="DATABASE_URL is not") as caught:
         config.load({"DATABASE_URL": url})
     assert PASSWORD not in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
     assert caught.value.exit_status == 2
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
-from dbt.config.profile import Profile
+from dbt.config.profile import Profile, read_profile
 from dbt.config.renderer import ProfileRenderer
 from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
@@ -25,24 +25,19 @@ FOREIGN = ("DATABASE_URL", "EXCURSION_STATE_DIR", "USER", "LOGNAME")
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process's environment without anything that says where a database is."""
     for name in [*os.environ]:
         if name.startswith("PG") or name in FOREIGN:
             monkeypatch.delenv(name)
-    yield {}
 
 
 def dbt_target(profiles_dir: str | Path, environ: dict[str, str]) -> dict[str, Any]:
     """What dbt makes of profiles.yml, by the functions that dbt uses for it."""
-    from argparse import Namespace
-
-    import yaml
-
     set_invocation_context(environ)
     set_from_args(Namespace(profiles_dir=str(profiles_dir)), None)
     profile = Profile.from_raw_profiles(
-        raw_profiles=yaml.safe_load(PROFILES.read_text()),
+        raw_profiles=read_profile(str(PROFILES.parent)),
         profile_name="excursion",
         renderer=ProfileRenderer({}),
     )
