@@ -32,11 +32,8 @@ dev: setup  ## start Dagster's web interface, with the schedules
 docs: setup  ## write the dbt documentation
 	@$(BIN)/excursion docs
 
-lint: setup  ## check style and types
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --templater jinja models tests/dbt
+lint: setup  ## check style and types, without a database
+	@$(BIN)/python scripts/run_tests.py lint
 
 lock: setup  ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet uv
@@ -53,8 +50,8 @@ db-start: setup  ## start the embedded database
 db-stop: setup  ## stop the embedded database
 	@$(BIN)/excursion db stop
 
-clean:  ## stop the embedded database, remove it and all else that make has made
-	@test ! -x $(BIN)/excursion || env -u DATABASE_URL $(BIN)/excursion db stop
-	@rm -rf .venv .excursion target logs dbt_packages *.egg-info
+# The data in .excursion stay: they may be all there is of a trader's history.
+clean:  ## remove what make has made, but not the database
+	@rm -rf .venv target logs dbt_packages *.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,8 @@ from ingest import __version__
 from ingest.errors import ExcursionError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ingest.config import Settings
 
 #: Exit status of `db status` for a database that takes no connections, as with the
@@ -160,6 +162,59 @@ def replay(recordings: tuple[str, ...], strict: bool, wait: bool) -> None:
         raise ExcursionError(
             f"{summary.quarantined:,} messages were quarantined (--strict)"
         )
+
+
+@cli.command()
+@click.argument("ticker", required=False)
+@click.option(
+    "--strategy",
+    type=click.Choice(["day_trade", "swing_trade", "conservative", "unassigned"]),
+    help="Only this strategy; unassigned: trades that no bot sent.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="A trading date that was computed (default: the latest).",
+)
+@click.option(
+    "--lookback",
+    type=click.IntRange(min=1),
+    metavar="DAYS",
+    help="A window that was computed (default: the longest).",
+)
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+@click.option("--csv", "form", flag_value="csv", help="One line per figure.")
+def stats(
+    ticker: str | None,
+    strategy: str | None,
+    as_of: datetime | None,
+    lookback: int | None,
+    form: str | None,
+) -> None:
+    """What is normal, what does a loser look like, how long do winners take?
+
+    For one TICKER (the underlying), or for all of them.
+    """
+    from rich.console import Console
+
+    from ingest import stats_output
+    from ingest.database import connect
+    from ingest.stats import report
+
+    found = report(
+        connect(),
+        ticker=ticker.upper() if ticker else None,
+        strategy=strategy,
+        as_of=as_of.date() if as_of else None,
+        lookback_days=lookback,
+    )
+    if form == "json":
+        click.echo(stats_output.as_json(found))
+    elif form == "csv":
+        click.echo(stats_output.as_csv(found), nl=False)
+    else:
+        stats_output.show(found, Console(highlight=False))
 
 
 def _in_use(settings: Settings) -> str:

@@ -35,20 +35,26 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One line of a recording.
 
-    ``line`` is the text as it stood there; ``received_at`` the recorder's clock, None
-    where the line could not be read that far.
+    ``raw`` is the line as it stood there; ``received_at`` the recorder's clock, None
+    where the line could not be read that far, and for market data, which does not
+    need it.
     """
 
-    line: str
+    raw: bytes
     received_at: datetime | None
     channel: str | None
     account_name: str | None
     facts: list[Fact]
     problem: Problem | None = None
+
+    @property
+    def line(self) -> str:
+        """The line as text that a database can hold."""
+        return self.raw.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
 
 
 class TruncatedRecordingError(ExcursionError):
@@ -67,35 +73,30 @@ def read_entries(path: str) -> Iterator[Entry]:
 
 def parse_line(raw: bytes) -> Entry:
     """One line to an Entry; never raises."""
+    received_at = channel = account = None
     try:
-        envelope = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        # With replacement characters, so that the database can keep it as text.
-        line = raw.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
-        return Entry(
-            line, None, None, None, [], Problem("not_json", f"not JSON: {error}")
-        )
-    line = raw.decode("utf-8")
-    channel = account = received_at = None
-    try:
-        if not isinstance(envelope, dict):
+        try:
+            envelope = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise UnreadableError("not_json", f"not JSON: {error}") from None
+        if type(envelope) is not dict:
             raise UnreadableError("bad_shape", "the line is not a JSON object")
-        received_at = values.required_instant(envelope.get("at"), "at")
         channel = values.required_text(envelope.get("from"), "from")
-        account = values.text(envelope.get("account"), "account")
         message = envelope.get("msg")
         if channel not in messages.MARKET_DATA:
+            received_at = values.required_instant(envelope.get("at"), "at")
+            account = values.text(envelope.get("account"), "account")
             # Money is never read as a float: once more, with numbers as decimals.
-            message = json.loads(line, parse_float=Decimal).get("msg")
+            message = json.loads(raw, parse_float=Decimal).get("msg")
         facts = messages.parse(channel, account, message)
     except UnreadableError as error:
         problem = Problem(error.code, str(error))
-        return Entry(line, received_at, channel, account, [], problem)
+        return Entry(raw, received_at, channel, account, [], problem)
     except Exception as error:  # noqa: BLE001
         # A shape that nobody thought of. It must not stop the other messages.
         problem = Problem("unexpected_shape", f"{type(error).__name__}: {error}")
-        return Entry(line, received_at, channel, account, [], problem)
-    return Entry(line, received_at, channel, account, facts)
+        return Entry(raw, received_at, channel, account, [], problem)
+    return Entry(raw, received_at, channel, account, facts)
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def instant(value: Any, name: str) -> datetime | None:
         ) from None
     if parsed.tzinfo is None:
         raise UnreadableError("bad_instant", f"{name} has no time zone: {value!r}")
-    parsed = parsed.astimezone(UTC)
+    if parsed.tzinfo is not UTC:
+        parsed = parsed.astimezone(UTC)
     if parsed < EARLIEST:
         raise UnreadableError("bad_instant", f"{name} is before 2000: {value!r}")
     return parsed

@@ -1,7 +1,8 @@
 """The sample's scripted part: what a broker does now and then, and bots cannot cause.
 
 Each scene has days and lanes of its own, so that no bot trades between its acts.
-Days are counted from 0, steps are minutes of the session.
+Days are counted from 0, steps are minutes of the session. Strikes are far enough from
+the prices that options end as their scenes say; only an unusual seed could differ.
 
 | scene | account, symbol | days |
 |---|---|---|
@@ -151,7 +152,7 @@ class Script:
             self._strategies[strategy],
             sent - 3 * SECOND,
             lean=sign,
-            spread=2 * tape.half * 1_000_000 // mid,
+            spread=2 * tape.half * 1_000_000 // max(1, mid),
         )
         order = self._draft(account, symbol, side, nanos or units * NANO, sent)
         self._dispatcher.send(
@@ -198,7 +199,7 @@ class Script:
         self, order: Order, step: int, cuts: tuple[int, ...], *, confirm: bool = True
     ) -> None:
         tape = self._tapes[order.instrument.symbol]
-        price = tape.ask(step) if order.side == "buy" else tape.bid(step)
+        price = tape.ask(step) if order.side == "buy" else max(CENT, tape.bid(step))
         edges = [0, *(cut * NANO for cut in cuts), order.qty]
         pieces = [
             (order.created + 30_000 + 15_000 * n, price, after - before)
@@ -219,7 +220,7 @@ class Script:
                 strategy,
                 sent - 3 * SECOND,
                 lean=1,
-                spread=2 * tapes[0].half * 1_000_000 // tapes[0].mids[step],
+                spread=2 * tapes[0].half * 1_000_000 // max(1, tapes[0].mids[step]),
             )
         order = self._broker.draft(
             "income",

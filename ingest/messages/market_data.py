@@ -11,37 +11,51 @@ from ingest.facts import Mark, UnreadableError
 CONTROL = frozenset({"success", "subscription"})
 
 
+# Beyond any price: a number this large is a fault of the feed, and sums of such would
+# overflow.
+NO_PRICE = 1e15
+
+
 def mark(message: dict[str, Any]) -> Mark | None:
-    """The mark of one element of a data-stream frame; None for a control message."""
+    """The mark of one element of a data-stream frame; None for a control message.
+
+    What has no price to take (a side missing or zero, bid above ask) is kept as
+    unusable, with price 0.
+    """
     kind = message.get("T")
+    bid: float | None
+    ask: float | None
     if kind == "q":
-        bid, ask = _price(message.get("bp"), "bp"), _price(message.get("ap"), "ap")
-        usable = 0 < bid <= ask
+        bid, ask = _number(message, "bp"), _number(message, "ap")
+        is_usable = 0 < bid <= ask < NO_PRICE
         # Nine decimals: the double nearest to the decimal mid, so that equal mids are
         # equal doubles whatever quotes they come from.
-        price = round((bid + ask) / 2, 9) if usable else 0.0
+        price = round((bid + ask) / 2, 9) if is_usable else 0.0
     elif kind == "t":
-        price = _price(message.get("p"), "p")
         bid = ask = None
-        usable = price > 0
-        price = price if usable else 0.0
+        price = _number(message, "p")
+        is_usable = 0 < price < NO_PRICE
     elif kind in CONTROL:
         return None
     else:
-        raise UnreadableError(
-            "not_a_mark", f"T={kind!r} is neither a quote nor a trade"
-        )
+        reason = f"T={kind!r} is neither a quote nor a trade"
+        raise UnreadableError("not_a_mark", reason)
     symbol = message.get("S")
-    if not symbol or type(symbol) is not str or "\x00" in symbol:
+    if type(symbol) is not str or not symbol or "\x00" in symbol:
         raise UnreadableError("missing_field", f"S is not a symbol: {symbol!r}")
     observed_at = values.required_instant(message.get("t"), "t")
-    return Mark(symbol, observed_at, price, bid, ask, usable and price > 0)
+    # Rounding can leave 0 of a price that no market has.
+    is_usable = is_usable and price > 0
+    return Mark(symbol, observed_at, price if is_usable else 0.0, bid, ask, is_usable)
 
 
-def _price(value: Any, name: str) -> float:
-    """A market data price: a JSON number; 0 where the feed sends none."""
+def _number(message: dict[str, Any], name: str) -> float:
+    """A market data number; 0 where the feed sends none."""
+    value = message.get(name)
+    if type(value) is float:
+        return value
     if value is None:
         return 0.0
-    if type(value) not in (float, int, Decimal) or not -1e15 < value < 1e15:
-        raise UnreadableError("bad_number", f"{name} is not a price: {value!r}")
+    if type(value) is not int and type(value) is not Decimal:
+        raise UnreadableError("bad_number", f"{name} is not a number: {value!r}")
     return float(value)

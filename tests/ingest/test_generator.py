@@ -130,11 +130,12 @@ def _redelivered() -> int:
     return sum(count - 1 for count in lines.values())
 
 
-def _inverted() -> int:
+def _inverted(by_dollars: bool) -> int:
     return sum(
-        later["timestamp"] < earlier["timestamp"]
+        later["timestamp"][:26] < earlier["timestamp"][:26]
         for order in by_order().values()
         for earlier, later in pairwise(order)
+        if (later["order"]["notional"] is not None) == by_dollars
     )
 
 
@@ -164,7 +165,8 @@ KINDS: dict[str, tuple[int, Any]] = {
     "final fills": (600, lambda: list(frames("fill"))),
     "partial fills": (150, lambda: list(frames("partial_fill"))),
     "executions in one microsecond": (20, _one_instant),
-    "a later execution with an earlier time": (5, _inverted),
+    "a later execution with an earlier time": (5, lambda: _inverted(False)),
+    "the same in orders by dollars": (3, lambda: _inverted(True)),
     "orders through zero": (
         5,
         lambda: [o for o in by_order().values() if "legs" not in o[0] and _is_flip(o)],
@@ -236,8 +238,8 @@ KINDS: dict[str, tuple[int, Any]] = {
         100,
         lambda: [m for m in messages("option_data") if m["T"] == "t"],
     ),
-    "quotes without a bid": (20, lambda: _bad_quotes(crossed=False)),
-    "crossed quotes": (20, lambda: _bad_quotes(crossed=True)),
+    "quotes without a bid": (60, lambda: _bad_quotes(crossed=False)),
+    "crossed quotes": (50, lambda: _bad_quotes(crossed=True)),
 }
 
 

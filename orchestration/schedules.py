@@ -1,0 +1,67 @@
+"""When what is built: the statistics of a trading date, in the night after it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from dagster import (
+    AssetSelection,
+    DefaultScheduleStatus,
+    RunConfig,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    define_asset_job,
+    in_process_executor,
+)
+
+from orchestration.dbt_assets import BuildConfig, dbt_build
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+#: Tag of a scheduled run, to find the run of a date by.
+AS_OF_DATE_TAG = "excursion/as_of_date"
+
+nightly_stats = define_asset_job(
+    "nightly_stats",
+    selection=AssetSelection.assets(dbt_build),
+    description="Builds and tests everything, strategy_stats for one trading date.",
+    # dbt runs the models side by side itself. A process for each step only costs
+    # time: 4 s a run become 20.
+    executor_def=in_process_executor,
+)
+
+
+def trading_date_of(instant: datetime) -> date:
+    """The New York date of an instant: for 02:00 UTC, of the session just ended.
+
+    Raises:
+        ValueError: The instant has no zone.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no zone, so nobody knows its trading date")
+    return instant.astimezone(NEW_YORK).date()
+
+
+def request_stats(context: ScheduleEvaluationContext) -> RunRequest:
+    """A run for the date of the schedule, however late the run itself starts."""
+    as_of_date = trading_date_of(context.scheduled_execution_time).isoformat()
+    config = BuildConfig(as_of_date=as_of_date)
+    return RunRequest(
+        run_config=RunConfig(ops={dbt_build.op.name: config}),
+        tags={AS_OF_DATE_TAG: as_of_date},
+    )
+
+
+nightly_stats_schedule = ScheduleDefinition(
+    name="nightly_stats_schedule",
+    job=nightly_stats,
+    # 21:00 or 22:00 in New York: after the close and the extended hours (20:00), and
+    # before midnight, at either side of the clock change.
+    cron_schedule="0 2 * * *",
+    execution_timezone="UTC",
+    execution_fn=request_stats,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every night at 02:00 UTC, for the New York date that is ending.",
+)
