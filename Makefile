@@ -24,10 +24,7 @@ test: setup  ## run every test
 	@$(BIN)/python scripts/run_tests.py
 
 dev: setup  ## start Dagster's web interface, with the schedules
-	@$(BIN)/excursion db start
-	@mkdir -p .excursion/dagster
-	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/.excursion/dagster}" PATH="$(CURDIR)/$(BIN):$$PATH" \
-		$(BIN)/dagster dev -m orchestration.definitions
+	@$(BIN)/python scripts/dev.py $(ARGS)
 
 docs: setup  ## write the dbt documentation
 	@$(BIN)/excursion docs

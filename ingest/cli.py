@@ -198,7 +198,7 @@ def stats(
     """
     from rich.console import Console
 
-    from ingest import stats_output
+    from ingest import stats_export, stats_output
     from ingest.database import connect
     from ingest.stats import report
 
@@ -210,9 +210,9 @@ def stats(
         lookback_days=lookback,
     )
     if form == "json":
-        click.echo(stats_output.as_json(found))
+        click.echo(stats_export.as_json(found))
     elif form == "csv":
-        click.echo(stats_output.as_csv(found), nl=False)
+        click.echo(stats_export.as_csv(found), nl=False)
     else:
         stats_output.show(found, Console(highlight=False))
 

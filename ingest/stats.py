@@ -194,8 +194,8 @@ def _window(
     wanted += [f"lookback_days: {days}"] if days else []
     raise UsageError(
         f"strategy_stats has no such rows (it has {len(computed)} dates and windows,"
-        f" {oldest} to {newest}): compute them with `dbt run --select +strategy_stats"
-        f" --vars '{{{', '.join(wanted)}}}'`"
+        f" {oldest} to {newest}): compute them with `dbt run --select"
+        f" int_closed_positions__windowed+ --vars '{{{', '.join(wanted)}}}'`"
     )
 
 
@@ -206,7 +206,7 @@ def _nothing_fits(known: list[str], wanted: dict[str, Any]) -> ExcursionError:
     window = f"the {wanted['lookback_days']} days to {wanted['as_of_date']}"
     if not known:
         return ExcursionError(f"no closed trades{of_strategy} in {window}")
-    near = difflib.get_close_matches(ticker or "", known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(ticker or "", known, n=3, cutoff=0.6)
     listed = ", ".join(known[:LISTED_TICKERS])
     more = len(known) - LISTED_TICKERS
     return ExcursionError(

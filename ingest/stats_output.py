@@ -1,31 +1,9 @@
-"""``excursion stats`` as tables for a person, and as JSON and CSV for programs.
-
-JSON, one object; keys are only ever added::
-
-    ticker, strategy_type       null: all
-    as_of_date, lookback_days   the row of strategy_stats
-    exits_from, exits_to        trading dates (New York) whose exits count
-    n_trades, is_reliable
-    answers                     normal, losers, holding: one sentence each
-    normal, losers, holding     {metric: {value, n, low, high}}
-    exit_reasons                [{exit_reason, n, is_reliable, metric: {...}, ...}]
-    top                         [{ticker, strategy_type, n, is_reliable, metric: {...}}]
-
-CSV has a line per figure: question, metric, value, n, low, high. The metrics of a list
-carry its names before their own: ``tp.share``, ``AAPL.day_trade.win_rate``.
-
-``ingest.stats.Figure`` tells the units; ``low`` and ``high`` are a 95 % interval, null
-or empty where there is none. Numbers have at most nine decimals.
-"""
+"""``excursion stats`` for a person: a sentence per question, and tables."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -35,65 +13,13 @@ from rich.text import Text
 
 from ingest.stats import RELIABLE_TRADES, Figure, Group, Report
 
-#: Decimals of every number in JSON and CSV, those of the marts.
-STEP = Decimal("1e-9")
-
 #: A terminal this wide shows labels in one piece.
 ROOMY = 100
 
+#: Wider than any table.
+ENDLESS = 10_000
+
 NONE = "-"
-
-Cell = str | Text
-
-
-def as_json(report: Report) -> str:
-    """The report as one JSON object, numbers digit for digit."""
-    members: dict[str, Any] = {
-        "ticker": report.ticker,
-        "strategy_type": report.strategy,
-        "as_of_date": report.as_of_date.isoformat(),
-        "lookback_days": report.lookback_days,
-        "exits_from": report.exits_from.isoformat(),
-        "exits_to": report.as_of_date.isoformat(),
-        "n_trades": report.n_trades,
-        "is_reliable": report.is_reliable,
-        "answers": answers(report),
-    }
-    for question, figures in report.figures.items():
-        members[question] = _members(figures.values())
-    for key, names, groups in (
-        ("exit_reasons", ("exit_reason",), report.exit_reasons),
-        ("top", ("ticker", "strategy_type"), report.top),
-    ):
-        members[key] = [
-            {
-                **dict(zip(names, group.names, strict=True)),
-                "n": group.n,
-                "is_reliable": group.is_reliable,
-                **_members(group.figures.values()),
-            }
-            for group in groups
-        ]
-    return _json(members, "\n")
-
-
-def as_csv(report: Report) -> str:
-    """One line per figure, the first with the names of the columns."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("question", "metric", "value", "n", "low", "high"))
-
-    def write(prefix: str, figures: Iterable[Figure]) -> None:
-        for f in figures:
-            numbers = [_plain(number) for number in (f.value, f.low, f.high)]
-            value, low, high = numbers
-            writer.writerow((f.question, prefix + f.metric, value, f.n, low, high))
-
-    for figures in report.figures.values():
-        write("", figures.values())
-    for group in (*report.exit_reasons, *report.top):
-        write("".join(f"{name}." for name in group.names), group.figures.values())
-    return text.getvalue()
 
 
 def answers(report: Report) -> dict[str, str]:
@@ -101,11 +27,11 @@ def answers(report: Report) -> dict[str, str]:
     normal = report.figures["normal"]
     losers, holding = report.figures["losers"], report.figures["holding"]
     n = report.n_trades
-    rate = normal["win_rate"]
-    wins = f"{_percent(rate.value, 100, 0)} of {_count(n, 'trade')} won"
+    rate, middle = normal["win_rate"], normal["median_return_pct"]
     said = (
-        f"{wins}; the middle one returned {_percent(normal['median_return_pct'].value)},"
-        f" 8 of 10 between {_percent(normal['return_p10_pct'].value)} and"
+        f"{_percent(rate.value, 100, 0)} of {_count(n, 'trade')} won; the middle one"
+        f" returned {_percent(middle.value)}, 8 of 10 between"
+        f" {_percent(normal['return_p10_pct'].value)} and"
         f" {_percent(normal['return_p90_pct'].value)}."
     )
     return {
@@ -120,11 +46,12 @@ def _losing(figures: dict[str, Figure]) -> str:
     if depth.value is None:
         return "No trade lost."
     winner = figures["winner_mae_p50_pct"].value
-    beside = "" if winner is None else f" (a winner: {_percent(winner)})"
+    beside = "" if winner is None else f" (winners: {_percent(winner)})"
+    loss = _negative(figures["loser_median_return_pct"].value)
     return (
-        f"The middle loser went {_percent(depth.value)} under water{beside}, was never"
-        f" more than {_percent(height.value)} in profit, and lost"
-        f" {_percent(_negative(figures['loser_median_return_pct'].value))}."
+        f"Half of the losers went {_percent(depth.value)} or more under water{beside};"
+        f" half were never more than {_percent(height.value)} in profit. The middle"
+        f" loss was {_percent(loss)}."
     )
 
 
@@ -181,17 +108,21 @@ def show(report: Report, console: Console) -> None:
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table in full: wider than the terminal before a number is cut."""
-    needed = Measurement.get(console, console.options, table).minimum
-    width = max(console.width, needed)
-    console.print(table, width=width, crop=False, no_wrap=False, soft_wrap=False)
+    boundless = console.options.update(width=ENDLESS)
+    width = console.width
+    console.width = max(width, Measurement.get(console, boundless, table).maximum)
+    console.print(table)
+    console.width = width
 
 
 def new_table(*columns: str, text_columns: int = 1) -> Table:
     """An empty table in the style of all of them: text left, numbers right."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for place, name in enumerate(columns):
         is_text = place < text_columns
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     return table
 
 
@@ -247,8 +178,8 @@ def _normal_table(report: Report) -> Table:
 
 def _losers_table(report: Report) -> Table:
     rows = [
-        *((f"MAE p{p}, depth", f"mae_p{p}_pct", "percent") for p in (50, 70, 80, 90)),
-        *((f"MFE p{p}, height", f"mfe_p{p}_pct", "percent") for p in (50, 80)),
+        *((f"MAE p{p}", f"mae_p{p}_pct", "percent") for p in (50, 70, 80, 90)),
+        *((f"MFE p{p}", f"mfe_p{p}_pct", "percent") for p in (50, 80)),
         ("never in profit", "never_in_profit_share", "rate"),
         ("give-back, median", "median_give_back_pct", "percent"),
         ("return, median", "median_return_pct", "percent"),
@@ -269,8 +200,8 @@ def _beside(
 ) -> Table:
     """Losers and winners side by side, each with its interval."""
     counts = [figures[f"{one}_{rows[0][1]}"].n for one in who]
-    heads = [f"{one}s, n={n:,}" for one, n in zip(who, counts, strict=True)]
-    table = new_table("", heads[0], "95% interval", heads[1], "95% interval")
+    heads = [f"{one}s\nn={n:,}" for one, n in zip(who, counts, strict=True)]
+    table = new_table("", heads[0], "\n95% interval", heads[1], "\n95% interval")
     for name, metric, unit in rows:
         cells = [
             cell for one in who for cell in _cells(figures[f"{one}_{metric}"], unit)
@@ -284,7 +215,7 @@ def _exit_table(report: Report, wide: bool) -> Table:
         "exit reason",
         "n",
         "share",
-        "win rate",
+        "won",
         "median\nreturn",
         "avg\nMAE",
         "avg\nMFE",
@@ -307,16 +238,18 @@ def _exit_table(report: Report, wide: bool) -> Table:
 
 def _cells(figure: Figure, unit: str) -> tuple[str, str]:
     """The value and its interval, as text in the unit."""
-    shown = {
-        "rate": lambda value: _percent(value, 100, 1),
-        "percent": _percent,
-        "dollars": _dollars,
-        "minutes": lambda value: _number(value, 1),
-        "number": _number,
-    }[unit]
+    if figure.value is None:
+        return NONE, NONE
+    scale = 100 if unit == "rate" else 1
+    decimals = 1 if unit in ("rate", "minutes") else 2
+    before = "$" if unit == "dollars" else ""
+    after = "%" if unit in ("rate", "percent") else ""
+    value = f"{before}{_rounded(figure.value * scale, decimals)}{after}"
+    value = value.replace("$-", "-$")
     if figure.low is None or figure.high is None:
-        return shown(figure.value), NONE
-    return shown(figure.value), f"[{shown(figure.low)}, {shown(figure.high)}]"
+        return value, NONE
+    ends = (_rounded(end * scale, decimals) for end in (figure.low, figure.high))
+    return value, f"[{', '.join(ends)}]"
 
 
 def _rate(figure: Figure) -> str:
@@ -383,35 +316,3 @@ def _folded(label: str) -> str:
 
 def _line(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style))
-
-
-def _members(figures: Iterable[Figure]) -> dict[str, Any]:
-    return {
-        f.metric: {"value": f.value, "n": f.n, "low": f.low, "high": f.high}
-        for f in figures
-    }
-
-
-def _plain(value: Decimal | None) -> str:
-    if value is None:
-        return ""
-    text = f"{value.quantize(STEP):f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
-def _json(value: Any, newline: str) -> str:
-    """JSON whose numbers are the decimals themselves, never floats."""
-    if isinstance(value, Decimal):
-        return _plain(value)
-    if isinstance(value, dict):
-        members = [
-            f"{json.dumps(k)}: {_json(v, newline + '  ')}" for k, v in value.items()
-        ]
-        if "low" in value:  # a figure fits on a line
-            return "{" + ", ".join(members) + "}"
-        inside = f",{newline}  ".join(members)
-        return f"{{{newline}  {inside}{newline}}}"
-    if isinstance(value, list) and value:
-        inside = f",{newline}  ".join(_json(item, newline + "  ") for item in value)
-        return f"[{newline}  {inside}{newline}]"
-    return json.dumps(value)

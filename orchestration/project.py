@@ -1,4 +1,4 @@
-"""The dbt project as Dagster sees it: one object, and the manifest that goes with it."""
+"""The dbt project as Dagster sees it: one object, with a manifest to read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 
 from orchestration import manifest
 
-DBT_PROJECT = DbtProject(
-    project_dir=manifest.ROOT, target_path=manifest.target_path()
-)
+DBT_PROJECT = DbtProject(project_dir=manifest.ROOT, target_path=manifest.target_path())
 
 # `dagster dev` loads this again after every change and starts a process for every
 # run, which is why it parses only what changed. Elsewhere the manifest is part of
@@ -20,7 +18,7 @@ else:
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt's command line, found without an activated environment."""
+    """The command line of dbt, found without an activated environment."""
     return DbtCliResource(
         project_dir=DBT_PROJECT, dbt_executable=manifest.dbt_executable()
     )

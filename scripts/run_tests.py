@@ -23,7 +23,7 @@ SAMPLE = "sample/session.jsonl.gz"
 SQL_SOURCES = ["models", "tests/dbt"]
 
 
-class Failed(Exception):
+class StepFailedError(Exception):
     """A step did not pass; its output has been shown."""
 
 
@@ -49,7 +49,7 @@ def run(
     if done.returncode != 0:
         if not live:
             print(done.stdout, flush=True)
-        raise Failed(title)
+        raise StepFailedError(title)
 
 
 def lint(environ: dict[str, str]) -> None:
@@ -102,7 +102,7 @@ def main() -> int:
         try:
             for step in steps:
                 step(environ)
-        except Failed as failed:
+        except StepFailedError as failed:
             print(f"{failed} failed", file=sys.stderr)
             return 1
         finally:
