@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         return error.exit_status if isinstance(error, ExcursionError) else 1
     except KeyboardInterrupt:
         return 130
-    become_dagster(arguments)
+    return become_dagster(arguments)
 
 
 def become_dagster(arguments: list[str]) -> NoReturn:
@@ -49,7 +49,9 @@ def become_dagster(arguments: list[str]) -> NoReturn:
     # A shell starts what it puts in the background deaf to Ctrl-C, which is also how
     # Dagster tells its children to stop.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1"]
+    # It recommends `dg dev`, which wants another layout of the project.
+    quiet = ["-W", "ignore:Function `dev_command` is superseded"]
+    command = [sys.executable, *quiet, "-m", "dagster", "dev", "--host", "127.0.0.1"]
     os.execv(sys.executable, [*command, *arguments])  # noqa: S606
 
 

@@ -1,0 +1,72 @@
+"""Fixtures of every suite: an environment that points nowhere, and real databases."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Test modules are imported by path, so that their names may repeat; what they share
+# is imported from here by name.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.support.paths import SHARED  # noqa: E402
+from tests.support.postgres import (  # noqa: E402
+    Database,
+    Server,
+    running_server,
+    scrub,
+)
+
+# At import, before any test module can look: a developer's own database is not a
+# place to run tests in.
+_scrubbed = scrub(dict(os.environ))
+os.environ.clear()
+os.environ.update(_scrubbed)
+
+# CI looks at the same examples every time, so that a red build is its change's fault.
+# Nothing is remembered between runs: a failure prints what it takes to repeat it.
+settings.register_profile("local", deadline=None, database=None)
+settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "shared: reads recordings that stand beside the checkout"
+    )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A Postgres of this test session (of this worker, under pytest-xdist)."""
+    with running_server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """A migrated database of this test alone."""
+    created = server.create()
+    yield created
+    server.drop(created)
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[Database]:
+    """A database of this test alone, without any schema of ours."""
+    created = server.create(migrated=False)
+    yield created
+    server.drop(created)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of shared recordings; skips where the checkout stands alone."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no {SHARED.name} folder beside the checkout: its recordings")
+    return SHARED
