@@ -217,6 +217,64 @@ def stats(
         stats_output.show(found, Console(highlight=False))
 
 
+@cli.command()
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 100),
+    default=95,
+    show_default=True,
+    metavar="PERCENT",
+    help="Recommended entries that must have their features.",
+)
+def verify(min_coverage: float) -> None:
+    """Look whether everything that is promised holds; exit status 1 if not.
+
+    Rows that must be refused, and facts that must not be stored twice, are really
+    tried, in transactions that are rolled back.
+    """
+    from decimal import Decimal
+
+    from ingest.database import connect
+    from ingest.verify import verify as run
+
+    failed = 0
+    for result in run(connect(), min_coverage=Decimal(str(min_coverage))):
+        word, color = ("PASS", "green") if result.passed else ("FAIL", "red")
+        click.echo(f"{click.style(word, color)} {result.promise}: {result.evidence}")
+        failed += not result.passed
+    if failed:
+        raise ExcursionError(f"{failed} of the promises do not hold")
+
+
+@cli.command()
+def demo() -> None:
+    """Show the whole thing on generated data; a second run changes nothing."""
+    from rich.console import Console
+
+    from ingest import config
+    from ingest import demo as demonstration
+
+    demonstration.run(config.load(), Console(highlight=False))
+
+
+@cli.command()
+def docs() -> None:
+    """Write the documentation of every model as one HTML file."""
+    from ingest import config, dbt_project, embedded
+
+    settings = config.load()
+    dbt_project.require_checkout(settings)
+    if settings.source is config.Source.EMBEDDED:
+        embedded.start(settings)
+    try:
+        page = dbt_project.write_docs(settings)
+    except dbt_project.DbtError as error:
+        if error.output:
+            click.echo(error.output, err=True)
+        raise
+    click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB, opens in any browser)")
+
+
 def _in_use(settings: Settings) -> str:
     return f"the database is {settings.database}, from {settings.source.value}"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
-
 from dagster import (
     AssetSelection,
     DefaultScheduleStatus,
@@ -16,8 +13,7 @@ from dagster import (
 )
 
 from orchestration.dbt_assets import BuildConfig, dbt_build
-
-NEW_YORK = ZoneInfo("America/New_York")
+from orchestration.trading_dates import trading_date_of
 
 #: Tag of a scheduled run, to find the run of a date by.
 AS_OF_DATE_TAG = "excursion/as_of_date"
@@ -29,17 +25,6 @@ nightly_stats = define_asset_job(
     selection=AssetSelection.assets(dbt_build) | AssetSelection.checks(dbt_build),
     description="Builds and tests everything, strategy_stats for one trading date.",
 )
-
-
-def trading_date_of(instant: datetime) -> date:
-    """The New York date of an instant: for 02:00 UTC, of the session just ended.
-
-    Raises:
-        ValueError: The instant has no zone.
-    """
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant} has no zone, so nobody knows its trading date")
-    return instant.astimezone(NEW_YORK).date()
 
 
 def request_stats(context: ScheduleEvaluationContext) -> RunRequest:

@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_rows',
+        indexes=[{'columns': ['position_id']}],
+        post_hook='analyze {{ this }}'
+    )
+}}
+
 with legs as (
     select * from {{ ref('int_legs__built') }}
 ),

@@ -9,7 +9,11 @@ import pytest
 from ingest.facts import Fill
 from ingest.ledger import FillLedger, Verdict
 
-WRITTEN, DUPLICATE, CONTRADICTS = Verdict.WRITTEN, Verdict.DUPLICATE, Verdict.CONTRADICTS
+WRITTEN, DUPLICATE, CONTRADICTS = (
+    Verdict.WRITTEN,
+    Verdict.DUPLICATE,
+    Verdict.CONTRADICTS,
+)
 
 
 def fill(
@@ -24,7 +28,9 @@ def fill(
     order: str = "order-1",
 ) -> Fill:
     return Fill(
-        event_id=f"exec:{execution}" if execution else f"oc:{order}:{cum}:{qty}:{price}",
+        event_id=f"exec:{execution}"
+        if execution
+        else f"oc:{order}:{cum}:{qty}:{price}",
         event_type=kind,
         kind=kind,
         account_name="main",
@@ -81,7 +87,9 @@ def test_a_copy_without_an_execution_id_is_an_alias() -> None:
 
 
 @pytest.mark.parametrize("other", [{"qty": "9"}, {"price": "6"}])
-def test_another_quantity_or_price_at_one_place_contradicts(other: dict[str, str]) -> None:
+def test_another_quantity_or_price_at_one_place_contradicts(
+    other: dict[str, str],
+) -> None:
     for source in ("trade_updates", "activities"):
         _, verdicts = admit_all(fill("a"), fill("b", source=source, **other))
         assert verdicts == [WRITTEN, CONTRADICTS]

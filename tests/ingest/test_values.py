@@ -36,14 +36,19 @@ def test_what_is_no_finite_decimal_is_refused(wire: object) -> None:
     ("wire", "expected"),
     [
         # Truncated: rounding would move the mark behind a fill of the same instant.
-        ("2014-06-05T13:30:59.999999999Z", datetime(2014, 6, 5, 13, 30, 59, 999999, UTC)),
+        (
+            "2014-06-05T13:30:59.999999999Z",
+            datetime(2014, 6, 5, 13, 30, 59, 999999, UTC),
+        ),
         ("2026-03-02T10:30:00-05:00", datetime(2026, 3, 2, 15, 30, tzinfo=UTC)),
         ("2026-03-02T15:30:48.61Z", datetime(2026, 3, 2, 15, 30, 48, 610000, UTC)),
         (None, None),
         ("", None),
     ],
 )
-def test_instants_are_utc_and_truncated(wire: object, expected: datetime | None) -> None:
+def test_instants_are_utc_and_truncated(
+    wire: object, expected: datetime | None
+) -> None:
     found = values.instant(wire, "t")
     assert found == expected
     assert found is None or found.tzinfo is UTC
@@ -75,7 +80,11 @@ def test_what_is_no_instant_is_refused(wire: object) -> None:
         ("BTC/USD", None, ("crypto", "BTC/USD", 1, None, None, None)),
         ("BTCUSD", "crypto", ("crypto", "BTCUSD", 1, None, None, None)),
         # Its month is 13: no option.
-        ("TWX141319C00070000", None, ("us_equity", "TWX141319C00070000", 1, *[None] * 3)),
+        (
+            "TWX141319C00070000",
+            None,
+            ("us_equity", "TWX141319C00070000", 1, *[None] * 3),
+        ),
     ],
 )
 def test_symbols_tell_what_they_are(

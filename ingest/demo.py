@@ -1,0 +1,271 @@
+"""``excursion demo``: everything from an empty database to answers, on generated data.
+
+Any number may run at once: they queue on a lock in the database. A second run finds
+everything done and says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ingest import config, dbt_project, embedded, stats_output
+from ingest.database import connect
+from ingest.errors import ExcursionError, UsageError
+from ingest.facts import (
+    Activity,
+    Execution,
+    Fill,
+    Mark,
+    OrderState,
+    Recommendation,
+    TradeEvent,
+)
+from ingest.migrate import migrate
+from ingest.recording import read_entries
+from ingest.replay import replay
+from ingest.sql import statement
+from ingest.stats import report
+
+SAMPLE = Path("sample") / "session.jsonl.gz"
+
+#: One demo at a time for a database; any number that nobody else uses.
+DEMO_LOCK = 6_120_081_004
+
+SHOWN_POSITIONS = 10
+
+GENERATED = (
+    "The data of this demo are generated, not real: no account, no order and no price"
+    " in them ever existed."
+)
+
+
+def run(settings: config.Settings, console: Console) -> None:
+    """Show the whole system on the bundled sample.
+
+    Raises:
+        ExcursionError: The database holds other data, or a step failed; one line.
+    """
+    _say(console, GENERATED, "bold")
+    dbt_project.require_checkout(settings)
+    sample = settings.root / SAMPLE
+    if not sample.is_file():
+        raise UsageError(f"the bundled sample {SAMPLE} is not in the checkout")
+    steps = _Steps(console)
+    steps.run("database", lambda: _database(settings))
+    connection = connect(settings, application_name="excursion-demo")
+    with _only_demo(connection, console):
+        steps.run("migrations", lambda: _migrations(connection))
+        _refuse_to_mix(connection, settings, sample)
+        steps.run("sample", lambda: _replay(connection, sample))
+        steps.run("models", lambda: _build(settings, console))
+        _show(connection, console)
+    connection.close()
+
+
+class _Steps:
+    """One line per step: its name, what became of it, and the seconds it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def run(self, name: str, step: Callable[[], str]) -> None:
+        started = time.monotonic()
+        waiting = self._console.is_terminal
+        if waiting:
+            self._console.print(Text(f"  {name:<11} ..."), end="\r")
+        outcome = step()
+        seconds = time.monotonic() - started
+        line = f"  {name:<11} {outcome} ({seconds:.1f} s)"
+        self._console.print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def _only_demo(connection: Connection, console: Console) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (DEMO_LOCK,))
+        if cursor.fetchone() == (False,):
+            _say(console, "  another demo is running on this database: waiting for it")
+            connection.commit()
+            cursor.execute("select pg_advisory_lock(%s)", (DEMO_LOCK,))
+        connection.commit()
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                connection.rollback()
+                cursor.execute("select pg_advisory_unlock(%s)", (DEMO_LOCK,))
+                connection.commit()
+
+
+def _database(settings: config.Settings) -> str:
+    if settings.source is not config.Source.EMBEDDED:
+        connect(settings).close()
+        return f"{settings.database}, from {settings.source.value}"
+    started = embedded.start(settings)
+    return "started" if started.changed else "nothing new: already running"
+
+
+def _migrations(connection: Connection) -> str:
+    outcome = migrate(connection)
+    if not outcome.applied:
+        return f"nothing new: {outcome.in_place} in place"
+    return f"{len(outcome.applied)} applied, {outcome.tables} tables"
+
+
+def _refuse_to_mix(
+    connection: Connection, settings: config.Settings, sample: Path
+) -> None:
+    """Raise ExcursionError rather than put generated trades among somebody's own.
+
+    The sample is known by the ids of its events, orders and decisions: account names
+    could be anybody's. Where all of it is here already, a replay adds nothing.
+    """
+    with connection, connection.cursor() as cursor:
+        ids = _ids(sample)
+        cursor.execute(statement("reports/demo_contents"), ids)
+        row = cursor.fetchone()
+    assert row is not None
+    of_sample, of_others, has_others = row
+    if of_sample == len(ids["event_ids"]) or not (of_others or has_others):
+        return
+    if settings.source is config.Source.EMBEDDED:
+        own = "EXCURSION_STATE_DIR=.excursion/demo"
+    else:
+        own = "DATABASE_URL=postgresql:///excursion_demo (made with createdb)"
+    raise ExcursionError(
+        f"{settings.database} holds data that are not the sample's"
+        f" ({of_others:,} events), and generated trades must not mix with them: give"
+        f" the demo a database of its own, as {own}"
+    )
+
+
+def _ids(sample: Path) -> dict[str, list[str]]:
+    """The ids of everything in the sample."""
+    found: dict[str, set[str]] = {
+        "event_ids": set(),
+        "order_ids": set(),
+        "execution_uuids": set(),
+        "recommendation_ids": set(),
+        "symbols": set(),
+    }
+    for entry in read_entries(str(sample)):
+        for fact in entry.facts:
+            if isinstance(fact, Fill | TradeEvent | Activity):
+                found["event_ids"].add(fact.event_id)
+            elif isinstance(fact, OrderState):
+                found["order_ids"].add(fact.order_id)
+            elif isinstance(fact, Execution):
+                found["execution_uuids"].add(fact.execution_uuid)
+            elif isinstance(fact, Recommendation):
+                found["recommendation_ids"].add(fact.recommendation_id)
+            if isinstance(fact, Mark | Fill | OrderState | Activity) and fact.symbol:
+                found["symbols"].add(fact.symbol)
+    return {name: sorted(ids) for name, ids in found.items()}
+
+
+def _replay(connection: Connection, sample: Path) -> str:
+    summary = replay(connection, [str(sample)], wait=True)
+    written = summary.written()
+    new = f"{written:,} new facts" if written else "nothing new"
+    aside = f", {summary.quarantined:,} set aside" if summary.quarantined else ""
+    return f"{new} in {summary.lines:,} lines of {SAMPLE}{aside}"
+
+
+def _build(settings: config.Settings, console: Console) -> str:
+    try:
+        output = dbt_project.run(settings, "build")
+    except dbt_project.DbtError as error:
+        if error.output:
+            console.print(Text(f"\n{error.output}"), soft_wrap=True)
+        raise
+    counts = dbt_project.counts(output)
+    warnings = f", {counts['WARN']} warnings" if counts.get("WARN") else ""
+    return f"dbt build: {counts.get('PASS', 0)} models, seeds and tests{warnings}"
+
+
+def _show(connection: Connection, console: Console) -> None:
+    found = report(connection)
+    answers = stats_output.answers(found)
+    console.print()
+    _say(console, "What the bots' trades look like", "bold cyan")
+    for answer in answers.values():
+        _say(console, f"- {answer}")
+    console.print()
+    _say(console, "Top of analytics.strategy_stats", "bold cyan")
+    stats_output.print_table(console, stats_output.top_table(found.top))
+    console.print()
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement("reports/demo_open"))
+        rows = cursor.fetchall()
+    _say(
+        console,
+        f"Open positions ({len(rows)}): analytics.active_positions",
+        "bold cyan",
+    )
+    stats_output.print_table(console, _open_table(rows))
+    _next_steps(console, found.top[0].names[0] if found.top else "")
+
+
+def _open_table(rows: list[tuple[object, ...]]) -> Table:
+    table = stats_output.new_table(
+        "account",
+        "symbol",
+        "strategy",
+        "side",
+        "quantity",
+        "entry",
+        "last\nmark",
+        "P&L\ndollars",
+        "P&L",
+        text_columns=4,
+    )
+    for *names, quantity, entry, mark, dollars, percent in rows[:SHOWN_POSITIONS]:
+        cells = [f"{quantity:,f}".rstrip("0").rstrip(".")]
+        cells += ["-" if v is None else f"{v:,.2f}" for v in (entry, mark, dollars)]
+        cells.append("-" if percent is None else f"{percent:,.2f}%")
+        table.add_row(*map(str, names), *cells)
+    if len(rows) > SHOWN_POSITIONS:
+        table.caption = f"and {len(rows) - SHOWN_POSITIONS} more"
+        table.caption_justify = "left"
+    return table
+
+
+def _next_steps(console: Console, ticker: str) -> None:
+    program = _program()
+    steps = (
+        (f"{program} stats {ticker}".rstrip(), "the three questions, for one ticker"),
+        (f"{program} verify", "whether all that is promised holds"),
+        ("make dev", "Dagster: the assets, the schedules, the checks"),
+        ("make docs", "every model and every column explained"),
+        ("README.md", "how to put your own account in place of this sample"),
+    )
+    console.print()
+    _say(console, "Where to look next", "bold cyan")
+    width = max(len(command) for command, _ in steps)
+    for command, meaning in steps:
+        _say(console, f"  {command:<{width}}  {meaning}")
+
+
+def _program() -> str:
+    """How the user can call this program from where he is."""
+    if shutil.which("excursion"):
+        return "excursion"
+    beside = Path(sys.executable).with_name("excursion")
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style))

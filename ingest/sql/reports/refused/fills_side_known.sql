@@ -1,0 +1,2 @@
+insert into raw.fills (event_id, kind, account_name, order_id, symbol, side, qty, price, executed_at, source, received_at, payload)
+values ('verify', 'fill', 'verify', 'verify', 'VERIFY', 'hold', 1, 1, now(), 'verify', now(), '{}');

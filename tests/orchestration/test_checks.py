@@ -1,0 +1,70 @@
+"""Tests as checks: which asset a test is a check of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import Definitions
+
+from orchestration.checks import attachment, load_manifest
+from orchestration.manifest import manifest_path
+
+
+def manifest(parents: dict[str, list[str]]) -> dict[str, Any]:
+    """A manifest of these edges."""
+    children: dict[str, list[str]] = {}
+    for child, nodes in parents.items():
+        for node in nodes:
+            children.setdefault(node, []).append(child)
+    nodes = {
+        name: {"unique_id": name, "resource_type": name.partition(".")[0]}
+        for name in parents
+    }
+    return {"nodes": nodes, "parent_map": parents, "child_map": children}
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        (["model.early", "model.late"], "model.late"),
+        (["model.late", "model.early"], "model.late"),
+        (["source.read", "model.early"], "model.early"),
+        (["source.unread", "source.read"], "source.read"),
+        (["model.early"], "model.early"),
+        ([], None),
+    ],
+)
+def test_a_test_belongs_to_what_is_built_last(
+    reads: list[str], expected: str | None
+) -> None:
+    edges = {
+        "model.early": ["source.read"],
+        "model.late": ["model.early"],
+        "test.it": reads,
+    }
+
+    assert attachment(manifest(edges), "test.it") == expected
+
+
+def test_what_dbt_has_attached_stays(tmp_path: Path) -> None:
+    written = manifest({"model.late": ["model.early"], "test.it": ["model.late"]})
+    written["nodes"]["test.it"]["attached_node"] = "model.early"
+    (tmp_path / "manifest.json").write_text(json.dumps(written))
+
+    read = load_manifest(tmp_path / "manifest.json")
+
+    assert read["nodes"]["test.it"]["attached_node"] == "model.early"
+
+
+def test_every_data_test_is_a_check(definitions: Definitions) -> None:
+    nodes = load_manifest(manifest_path())["nodes"].values()
+    tests = [node["name"] for node in nodes if node["resource_type"] == "test"]
+
+    keys = definitions.resolve_asset_graph().asset_check_keys
+
+    # A raw table that no model reads takes no checks: read it in staging, and test
+    # it there.
+    assert sorted(key.name for key in keys) == sorted(tests)
