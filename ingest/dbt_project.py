@@ -11,8 +11,10 @@ from pathlib import Path
 from ingest.config import Settings
 from ingest.errors import ExcursionError, UsageError
 
-#: Lines of dbt's output that are shown when it fails; all of it is in its log.
+#: Lines of dbt's output that are shown when it fails; its log has all of them.
 SHOWN_LINES = 40
+
+_IDLE = re.compile(r"\d+ of \d+ (START|OK|PASS|SKIP|NO-OP)\b")
 
 
 class DbtError(ExcursionError):
@@ -64,9 +66,12 @@ def run(settings: Settings, *arguments: str) -> str:
         errors="replace",
     )
     if done.returncode:
-        lines = done.stdout.splitlines()[-SHOWN_LINES:]
+        # What went well, or was not tried for what went wrong, only hides the rest.
+        lines = [line for line in done.stdout.splitlines() if not _IDLE.search(line)]
         what = " ".join(arguments)
-        raise DbtError(f"`dbt {what}` failed: its output is above", "\n".join(lines))
+        raise DbtError(
+            f"`dbt {what}` failed: its output is above", "\n".join(lines[-SHOWN_LINES:])
+        )
     return done.stdout
 
 

@@ -11,8 +11,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
+import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +33,7 @@ from ingest.facts import (
     TradeEvent,
 )
 from ingest.migrate import migrate
-from ingest.recording import read_entries
+from ingest.recording import parse_line, read_lines
 from ingest.replay import replay
 from ingest.sql import statement
 from ingest.stats import report
@@ -64,10 +66,10 @@ def run(settings: config.Settings, console: Console) -> None:
     steps.run("database", lambda: _database(settings))
     connection = connect(settings, application_name="excursion-demo")
     with _only_demo(connection, console):
-        steps.run("migrations", lambda: _migrations(connection))
         _refuse_to_mix(connection, settings, sample)
+        steps.run("migrations", lambda: _migrations(connection))
         steps.run("sample", lambda: _replay(connection, sample))
-        steps.run("models", lambda: _build(settings, console))
+        steps.run("models", lambda: _build(connection, settings, console))
         _show(connection, console)
     connection.close()
 
@@ -130,23 +132,29 @@ def _refuse_to_mix(
     The sample is known by the ids of its events, orders and decisions: account names
     could be anybody's. Where all of it is here already, a replay adds nothing.
     """
-    with connection, connection.cursor() as cursor:
-        ids = _ids(sample)
-        cursor.execute(statement("reports/demo_contents"), ids)
-        row = cursor.fetchone()
-    assert row is not None
-    of_sample, of_others, has_others = row
-    if of_sample == len(ids["event_ids"]) or not (of_others or has_others):
-        return
     if settings.source is config.Source.EMBEDDED:
         own = "EXCURSION_STATE_DIR=.excursion/demo"
     else:
         own = "DATABASE_URL=postgresql:///excursion_demo (made with createdb)"
-    raise ExcursionError(
-        f"{settings.database} holds data that are not the sample's"
-        f" ({of_others:,} events), and generated trades must not mix with them: give"
-        f" the demo a database of its own, as {own}"
-    )
+    advice = f"give the demo a database of its own, as {own}"
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement("reports/demo_strangers"))
+        is_ours, has_tables = cursor.fetchone() or (False, False)
+        if not is_ours:
+            if has_tables:
+                raise ExcursionError(
+                    f"{settings.database} has a schema raw or analytics that excursion"
+                    f" did not make: {advice}"
+                )
+            return
+        ids = _ids(sample)
+        cursor.execute(statement("reports/demo_contents"), ids)
+        of_sample, of_others, has_others = cursor.fetchone() or (0, 0, False)
+    if of_sample < len(ids["event_ids"]) and (of_others or has_others):
+        raise ExcursionError(
+            f"{settings.database} holds data that are not the sample's ({of_others:,}"
+            f" events), and generated trades must not mix with them: {advice}"
+        )
 
 
 def _ids(sample: Path) -> dict[str, list[str]]:
@@ -158,8 +166,8 @@ def _ids(sample: Path) -> dict[str, list[str]]:
         "recommendation_ids": set(),
         "symbols": set(),
     }
-    for entry in read_entries(str(sample)):
-        for fact in entry.facts:
+    for line in read_lines(str(sample)):
+        for fact in parse_line(line).facts:
             if isinstance(fact, Fill | TradeEvent | Activity):
                 found["event_ids"].add(fact.event_id)
             elif isinstance(fact, OrderState):
@@ -181,7 +189,8 @@ def _replay(connection: Connection, sample: Path) -> str:
     return f"{new} in {summary.lines:,} lines of {SAMPLE}{aside}"
 
 
-def _build(settings: config.Settings, console: Console) -> str:
+def _build(connection: Connection, settings: config.Settings, console: Console) -> str:
+    before = _fingerprint(connection)
     try:
         output = dbt_project.run(settings, "build")
     except dbt_project.DbtError as error:
@@ -190,7 +199,20 @@ def _build(settings: config.Settings, console: Console) -> str:
         raise
     counts = dbt_project.counts(output)
     warnings = f", {counts['WARN']} warnings" if counts.get("WARN") else ""
-    return f"dbt build: {counts.get('PASS', 0)} models, seeds and tests{warnings}"
+    built = f"{counts.get('PASS', 0)} models, seeds and tests{warnings}"
+    same = before is not None and before == _fingerprint(connection)
+    return f"nothing new: {built} again, same rows" if same else f"{built} built"
+
+
+def _fingerprint(connection: Connection) -> Decimal | None:
+    """A number that changes with any row of the marts; None before they are built."""
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement("reports/demo_marts"))
+            row = cursor.fetchone()
+    except psycopg2.ProgrammingError:
+        return None
+    return row[0] if row else None
 
 
 def _show(connection: Connection, console: Console) -> None:
@@ -220,14 +242,13 @@ def _open_table(rows: list[tuple[object, ...]]) -> Table:
     table = stats_output.new_table(
         "account",
         "symbol",
-        "strategy",
         "side",
         "quantity",
         "entry",
         "last\nmark",
         "P&L\ndollars",
         "P&L",
-        text_columns=4,
+        text_columns=3,
     )
     for *names, quantity, entry, mark, dollars, percent in rows[:SHOWN_POSITIONS]:
         cells = [f"{quantity:,f}".rstrip("0").rstrip(".")]
@@ -247,7 +268,7 @@ def _next_steps(console: Console, ticker: str) -> None:
         (f"{program} verify", "whether all that is promised holds"),
         ("make dev", "Dagster: the assets, the schedules, the checks"),
         ("make docs", "every model and every column explained"),
-        ("README.md", "how to put your own account in place of this sample"),
+        ("README.md", "how to record an account of your own"),
     )
     console.print()
     _say(console, "Where to look next", "bold cyan")

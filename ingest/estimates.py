@@ -81,9 +81,10 @@ def wilson_interval(successes: int, trials: int) -> Interval | None:
     middle = k + Z * Z / 2
     reach = Z * (k * (n - k) / n + Z * Z / 4).sqrt()
     whole = n + Z * Z
-    return max((middle - reach) / whole, Decimal(0)), min(
-        (middle + reach) / whole, Decimal(1)
-    )
+    # Exactly 0 and 1 at the ends, where the root's last digit may say otherwise.
+    low = (middle - reach) / whole if successes else Decimal(0)
+    high = (middle + reach) / whole if successes < trials else Decimal(1)
+    return low, high
 
 
 def mean(values: Sequence[Decimal]) -> Decimal | None:

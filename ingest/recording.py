@@ -62,13 +62,18 @@ class TruncatedRecordingError(ExcursionError):
 
 
 def read_entries(path: str) -> Iterator[Entry]:
-    """The entries of a recording in file order. ``-`` is standard input.
+    """The entries of a recording in file order; raises what read_lines raises."""
+    return map(parse_line, read_lines(path))
+
+
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a recording that are not empty. ``-`` is standard input.
 
     Raises UsageError where there is no such file, TruncatedRecordingError after the
     last readable line of a damaged .gz.
     """
     with _opened(path) as stream:
-        yield from map(parse_line, _lines(stream, path))
+        yield from _lines(stream, path)
 
 
 def parse_line(raw: bytes) -> Entry:

@@ -1,9 +1,9 @@
 """``excursion verify``: looks whether what the system promises is so, here and now.
 
 Each promise is a function that looks into the database and says what it saw, or raises
-BrokenPromiseError. Nothing is believed that can be tried, and everything that is tried is rolled
-back. A promise that cannot be looked at, because a table is missing or the server
-refuses, is a failed one.
+BrokenPromiseError. Nothing is believed that can be tried, and everything that is tried
+is rolled back. A promise that cannot be looked at, because a table is missing or the
+server refuses, is a failed one.
 """
 
 from __future__ import annotations

@@ -25,8 +25,7 @@ valued as (
         legs.symbol_id,
         legs.leg_started_at,
         legs.leg_ended_at,
-        -- A split has no price of its own and is no observation.
-        legs.multiplier * (legs.cash_after + legs.quantity_after * legs.price) as pnl_at_fill,
+        {{ pnl_at_fill('legs') }} as pnl_at_fill,
         case when legs.quantity_after > 0 then leg_marks.highest_price else leg_marks.lowest_price end as best_price,
         case when legs.quantity_after > 0 then leg_marks.lowest_price else leg_marks.highest_price end as worst_price,
         legs.cash_after,
@@ -105,6 +104,19 @@ from counted
 inner join best on counted.position_id = best.position_id
 inner join worst on counted.position_id = worst.position_id
 {% endmacro %}
+
+
+{#
+    P&L of a position at a fill's own price, null where the leg is no observation: a
+    split has no price, and what an assignment closes at 0 says nothing of the price of
+    the rest. Once flat, any leg gives the P&L.
+#}
+{% macro pnl_at_fill(leg) -%}
+    case
+        when {{ leg }}.moves = 'trade' or {{ leg }}.quantity_after = 0
+            then {{ leg }}.multiplier * ({{ leg }}.cash_after + {{ leg }}.quantity_after * {{ leg }}.price)
+    end
+{%- endmacro %}
 
 
 {# The first instant within a leg at which its symbol was marked at a price. #}

@@ -13,7 +13,7 @@ defs = Definitions(
     jobs=[nightly_stats],
     schedules=[nightly_stats_schedule],
     resources={"dbt": dbt_resource()},
-    # A run is one step, within which dbt builds models side by side. A process for
-    # the step would only add its start: 4 s become 18 or more.
+    # A run is one step, within which dbt builds models side by side. A process of its
+    # own for the step would add nothing but its start.
     executor=in_process_executor,
 )

@@ -14,8 +14,8 @@ from hypothesis import settings
 # is imported from here by name.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.support.paths import SHARED  # noqa: E402
-from tests.support.postgres import (  # noqa: E402
+from tests.support.paths import SHARED
+from tests.support.postgres import (
     Database,
     Server,
     running_server,

@@ -10,13 +10,11 @@ dated as (
 ),
 
 as_of as (
-    select
-        {% if var('as_of_date') -%}
-        date '{{ var("as_of_date") }}' as as_of_date
-        {%- else -%}
-        max(exit_date) as as_of_date
-        {%- endif %}
-    from dated
+    {% if var('as_of_date') -%}
+    select date '{{ var("as_of_date") }}' as as_of_date
+    {%- else -%}
+    select max(exit_date) as as_of_date from dated
+    {%- endif %}
 ),
 
 -- Nothing after as_of_date is read, so that a date computed again gives the same rows.

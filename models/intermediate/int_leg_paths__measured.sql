@@ -43,7 +43,11 @@ measured as (
                 and marks.observed_at >= legs.leg_started_at
                 and marks.observed_at < legs.leg_ended_at
                 and marks.price > 0
-            window path_order as (order by marks.observed_at, marks.price rows unbounded preceding)
+            -- Marks of one instant have no order: as if the P&L rose between them.
+            window path_order as (
+                order by marks.observed_at, sign(legs.quantity_after)::double precision * marks.price
+                rows unbounded preceding
+            )
         ) as steps
     ) as path
     where path.deepest_fall is not null

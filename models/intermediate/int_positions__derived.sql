@@ -28,7 +28,8 @@ aggregated as (
         max(abs(quantity_after) * units_at_end) as peak_quantity,
         count(*) filter (where is_opening) as entry_fill_count,
         count(*) filter (where not is_opening and moves <> 'split') as exit_fill_count,
-        max(leg_number) as leg_count
+        max(leg_number) as leg_count,
+        max(leg_started_at) filter (where leg_number = 1 or moves = 'split') as unit_began_at
     from legs
     group by position_id
 ),
@@ -71,11 +72,13 @@ derived as (
         opening_legs.client_order_id as opening_client_order_id,
         opening_legs.execution_id as opening_execution_id,
         opening_legs.leg_started_at as opened_at,
+        aggregated.unit_began_at,
         last_legs.event_id as last_event_id,
         last_legs.event_type as last_event_type,
         last_legs.order_id as last_order_id,
         last_legs.client_order_id as last_client_order_id,
         last_legs.leg_started_at as last_event_at,
+        case when last_legs.moves = 'trade' then last_legs.price end as last_event_price,
         last_legs.received_at as last_event_received_at
     from aggregated
     inner join opening_legs on aggregated.position_id = opening_legs.position_id

@@ -20,7 +20,7 @@ valued as (
         leg_marks.last_mark_at,
         leg_paths.longest_gap,
         legs.quantity_after = 0 as is_last,
-        legs.multiplier * (legs.cash_after + legs.quantity_after * legs.price) as pnl_at_fill,
+        {{ pnl_at_fill('legs') }} as pnl_at_fill,
         legs.multiplier * (
             legs.cash_after + legs.quantity_after
             * case when legs.quantity_after > 0 then leg_marks.highest_price else leg_marks.lowest_price end::numeric

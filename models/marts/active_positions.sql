@@ -13,7 +13,8 @@ marks as (
     select * from {{ ref('stg_alpaca__marks') }}
 ),
 
--- Until a mark arrives, the last fill's price is the last that is known.
+-- Null until a mark arrives: what was paid is no observation of what it is worth. A
+-- price from before a split is one of another unit.
 last_marks as (
     select
         positions.position_id,
@@ -27,7 +28,7 @@ last_marks as (
         from marks
         where
             marks.symbol_id = positions.symbol_id
-            and marks.observed_at >= positions.opened_at
+            and marks.observed_at >= positions.unit_began_at
             and marks.price > 0
         order by marks.observed_at desc, marks.price desc
         limit 1
@@ -41,8 +42,15 @@ joined as (
         excursions.worst_unrealized_pnl_dollars,
         last_marks.last_mark_price,
         last_marks.last_mark_at,
+        -- At the latest observation: a mark from before the last fill would value what was
+        -- not held then, and could lie outside the extremes.
         positions.cash_dollars
-        + positions.signed_open_quantity * last_marks.last_mark_price * positions.multiplier as unrealized_pnl_dollars
+        + positions.signed_open_quantity
+        * case
+            when last_marks.last_mark_at >= positions.last_event_at then last_marks.last_mark_price
+            else positions.last_event_price
+        end
+        * positions.multiplier as unrealized_pnl_dollars
     from positions
     inner join excursions on positions.position_id = excursions.position_id
     left join last_marks on positions.position_id = last_marks.position_id

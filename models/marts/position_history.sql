@@ -103,7 +103,7 @@ final as (
         exit_reason_source,
         fees_dollars::numeric(38, 9) as fees_dollars,
         net_pnl_dollars::numeric(38, 9) as net_pnl_dollars,
-        sign(net_pnl_dollars)::integer as win_loss_label,
+        sign(net_pnl_dollars::numeric(38, 9))::integer as win_loss_label,
         (net_pnl_dollars / initial_risk_dollars)::numeric(38, 9) as r_multiple,
         best_unrealized_at,
         worst_unrealized_at,

@@ -124,4 +124,4 @@ def test_dagster_validates_what_pyproject_names() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert "orchestration.definitions" in done.stderr
+    assert "code location orchestration.definitions" in done.stdout

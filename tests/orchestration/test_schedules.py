@@ -68,8 +68,8 @@ def test_a_night_asks_for_the_date_of_its_schedule(definitions: Definitions) -> 
     request = request_stats(context)
 
     assert request.tags[AS_OF_DATE_TAG] == "2026-03-08"
-    assert request.run_config == {
-        "ops": {"dbt_build": {"config": {"as_of_date": "2026-03-08"}}}
+    assert request.run_config["ops"] == {
+        "dbt_build": {"config": {"as_of_date": "2026-03-08"}}
     }
     job = definitions.resolve_job_def("nightly_stats")
     assert validate_run_config(job, request.run_config)

@@ -19,6 +19,8 @@ Rows = dict[tuple[str, str], list[dict[str, Any]]]
 #: Of values stored with nine decimals.
 TOLERANCE = Fraction(1, 10**9)
 
+MARTS = "+position_history +active_positions"
+
 CLOSED = """
     select
         account_name, coalesce(option_symbol, ticker) as symbol, execution_id::text,
@@ -109,7 +111,7 @@ def smallest_failing(server: Server, lane: Lane, folder: Path) -> tuple[Lane, st
         database = server.create()
         try:
             replay(database, _lines(candidates), folder)
-            dbt.build(database, "+position_history +active_positions")
+            dbt.build(database, MARTS, data_tests=False)
             failing = mismatches(database, candidates)
         finally:
             server.drop(database)
@@ -200,7 +202,6 @@ def _closed_row(p: reference.Position) -> dict[str, Any]:
 
 def _open_row(p: reference.Position) -> dict[str, Any]:
     at, price = p.last_mark or (None, None)
-    worth = None if price is None else p.multiplier * (p.cash + p.open * price)
     return {
         "side": p.side,
         "multiplier": p.multiplier,
@@ -211,7 +212,7 @@ def _open_row(p: reference.Position) -> dict[str, Any]:
         "worst_unrealized_pnl_dollars": p.extreme(-1)[0],
         "last_mark_price": price,
         "last_mark_at": at,
-        "unrealized_pnl_dollars": worth,
+        "unrealized_pnl_dollars": p.worth_now,
         "status": "reducing" if p.exit_fill_count else "open",
     }
 

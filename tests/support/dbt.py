@@ -26,7 +26,7 @@ _PARSED_FOR = "excursion_parsed"
 _parsed: dict[str, Manifest] = {}
 
 
-class BuildFailed(AssertionError):
+class BuildError(AssertionError):
     """A model, seed or data test failed; the text names each and says why."""
 
 
@@ -35,17 +35,24 @@ def build(
     select: str | None = None,
     *,
     exclude: str | None = None,
+    data_tests: bool = True,
     vars: Mapping[str, Any] | None = None,  # noqa: A002
 ) -> None:
-    """``dbt build`` against the database; raises BuildFailed unless all is well.
+    """``dbt build`` against the database; raises BuildError unless all is well.
+
+    Seeds, models and data tests. dbt's unit tests look at no data: they run once, by
+    themselves.
 
     Args:
         database: Migrated; what it holds already is replaced.
         select: dbt's selection; default: everything.
         exclude: dbt's exclusion.
+        data_tests: Whether to look at the results as well.
         vars: dbt vars for this run.
     """
-    arguments = ["build"]
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if not data_tests:
+        arguments.append("test")
     if select:
         arguments += ["--select", select]
     if exclude:
@@ -59,7 +66,7 @@ def run(
     *,
     vars: Mapping[str, Any] | None = None,  # noqa: A002
 ) -> None:
-    """Any dbt command; raises BuildFailed unless it and all its nodes succeed."""
+    """Any dbt command; raises BuildError unless it and all its nodes succeed."""
     # Sources are placed by vars when the project is parsed.
     text = json.dumps(vars or {}, sort_keys=True)
     if text not in _parsed:
@@ -73,7 +80,7 @@ def run(
             )
     result = _invoke(database.url, [*arguments, "--vars", text], manifest)
     if not result.success:
-        raise BuildFailed(_explain(result))
+        raise BuildError(_explain(result))
 
 
 def _parse(vars_text: str) -> Manifest:
@@ -81,7 +88,7 @@ def _parse(vars_text: str) -> Manifest:
     url = f"postgresql://nobody@127.0.0.1:1/{_PARSED_FOR}"
     result = _invoke(url, ["parse", "--vars", vars_text], None)
     if not result.success:
-        raise BuildFailed(_explain(result))
+        raise BuildError(_explain(result))
     manifest: Manifest = result.result
     return manifest
 

@@ -51,6 +51,8 @@ SMALLEST = Decimal("0.00000001")
 #: small fraction into less than dust.
 RATIOS = ((1, 2), (2, 3), (1, 4), (3, 1), (10, 1))
 
+DELIVERIES = ("stream", "stream", "rest", "both")
+
 WHOLE, FRACTIONAL = "whole", "fractional"
 
 
@@ -75,7 +77,7 @@ def lanes(draw: Draw) -> Lane:  # type: ignore[type-arg]
 def _quantity(draw: Draw, units: str) -> Decimal:  # type: ignore[type-arg]
     if units == WHOLE:
         return Decimal(draw(st.integers(1, 20)))
-    return max(draw(st.integers(1, 20 * 10**9)) * NANO, SMALLEST)
+    return draw(st.integers(1000, 20 * 10**9)) * NANO
 
 
 def _price(draw: Draw) -> Decimal:  # type: ignore[type-arg]
@@ -96,7 +98,7 @@ def _rows(draw: Draw, kind: str, units: str) -> list[Row]:  # type: ignore[type-
         rows.append(replace(row, **more))  # type: ignore[arg-type]
 
     for day in DAYS:
-        if not draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 3)):
             continue
         if kind == OPTION:
             type_ = draw(st.sampled_from(("OPEXP", "OPASN", "OPEXC")))
@@ -155,7 +157,9 @@ def _executions(  # type: ignore[type-arg]
                     cumulative=total,
                     at=earlier,
                     nanoseconds=_nanoseconds(draw),
-                    delivery=draw(st.sampled_from(("stream", "stream", "rest", "both"))),
+                    delivery=draw(
+                        st.sampled_from(("stream", "stream", "rest", "both"))
+                    ),
                 )
             )
     return executions

@@ -119,6 +119,9 @@ class Lane:
         # Stable: what is delivered at one instant stays as it was stated.
         return [line for _, _, line in sorted(timed, key=lambda entry: entry[:2])]
 
+    def execution_id(self, number: int) -> str:
+        return self._id(2, number)
+
     def _id(self, kind: int, number: int) -> str:
         return f"{self.number:08x}-{kind:04x}-4000-8000-{number:012x}"
 
@@ -157,13 +160,13 @@ class Lane:
         data: dict[str, Any] = {
             "event": events[e.kind],
             "timestamp": _instant(e.at, e.nanoseconds),
-            "execution_id": self._id(2, e.number),
+            "execution_id": self.execution_id(e.number),
             "price": f"{e.price:f}",
             "qty": f"{-e.quantity if e.kind == 'bust' else e.quantity:f}",
             "order": order,
         }
         if e.names is not None:
-            data["previous_execution_id"] = self._id(2, e.names)
+            data["previous_execution_id"] = self.execution_id(e.names)
         message = {"stream": "trade_updates", "data": data}
         return self._line(e.at, "trade_updates", message)
 
@@ -171,7 +174,7 @@ class Lane:
         e = execution
         clock = e.at.strftime("%Y%m%d%H%M%S000")
         message = {
-            "id": f"{clock}::{self._id(2, e.number).upper()}",
+            "id": f"{clock}::{self.execution_id(e.number).upper()}",
             "activity_type": "FILL",
             "transaction_time": _instant(e.at, ""),
             "type": "fill",

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.support.reading import Activity, Execution, Facts, read
 
@@ -55,6 +56,8 @@ class Position:
     worth: list[tuple[datetime, Fraction]] = field(default_factory=list)
     marked_at: list[datetime] = field(default_factory=list)
     last_mark: tuple[datetime, Fraction] | None = None
+    #: What it is worth by its latest observation, None where that is too old.
+    worth_now: Fraction | None = None
 
     @property
     def entry_price(self) -> Fraction:
@@ -87,12 +90,15 @@ class Position:
         """The longest time without a mark, from entry to exit."""
         assert self.exit_time is not None
         times = [self.entry_time, *self.marked_at, self.exit_time]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         return max(Fraction(round(gap.total_seconds() * 10**6), 10**6) for gap in gaps)
 
     def observe(self, at: datetime, price: Fraction) -> None:
-        value = self.multiplier * (self.cash + self.open * price)
-        self.worth.append((at, value))
+        self.worth_now = self.worth_at(price)
+        self.worth.append((at, self.worth_now))
+
+    def worth_at(self, price: Fraction) -> Fraction:
+        return self.multiplier * (self.cash + self.open * price)
 
     def trade(self, amount: Fraction, price: Fraction) -> None:
         """Add a signed amount that does not cross zero."""
@@ -109,7 +115,10 @@ class Position:
         self.peak_quantity = max(self.peak_quantity, abs(self.open))
 
     def split(self, factor: Fraction) -> None:
-        """Turn each unit into ``factor`` units; no money moves."""
+        """Turn each unit into ``factor`` units; no money moves.
+
+        Earlier marks are of another unit.
+        """
         exact = abs(self.open) * factor * NINE_PLACES
         rounded = Fraction(int(exact + Fraction(1, 2)), NINE_PLACES)
         ratio = rounded / abs(self.open)
@@ -117,6 +126,7 @@ class Position:
         self.entry_quantity *= ratio
         self.exit_quantity *= ratio
         self.peak_quantity *= ratio
+        self.last_mark = self.worth_now = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,7 @@ def multiplier_of(symbol: str) -> int:
 
 def standing(facts: Facts) -> dict[str, Execution]:
     """The executions that stand, by id, with what corrections restate."""
-    fills = {id: e for id, e in facts.executions.items() if e.kind == "fill"}
+    fills = {name: e for name, e in facts.executions.items() if e.kind == "fill"}
     words: defaultdict[str, list[tuple[int, datetime, str, Execution]]]
     words = defaultdict(list)
     for execution in facts.executions.values():
@@ -159,14 +169,14 @@ def standing(facts: Facts) -> dict[str, Execution]:
             word = (depth, execution.at, execution.execution_id, execution)
             words[root.execution_id].append(word)
     result = {}
-    for id, fill in fills.items():
-        if id not in words:
-            result[id] = fill
+    for name, fill in fills.items():
+        if name not in words:
+            result[name] = fill
             continue
-        last = max(words[id], key=lambda word: word[:3])[3]
+        last = max(words[name], key=lambda word: word[:3])[3]
         if last.kind == "correct":
             amount, price = last.signed_quantity, last.price
-            result[id] = replace(fill, signed_quantity=amount, price=price)
+            result[name] = replace(fill, signed_quantity=amount, price=price)
     return result
 
 
@@ -217,6 +227,7 @@ def _walk(
                     position.split(event.factor)
                 continue
             amount, price = _amount(event, position)
+            is_fill = isinstance(event, Execution) or event.type == "OPTRD"
             while amount:
                 if position is None:
                     if abs(amount) < DUST:
@@ -232,7 +243,11 @@ def _walk(
                     position.trade(-position.open, price)
                     position.exit_fill_count -= 1
                     position.is_dust_closed = True
-                position.observe(at, price)
+                if is_fill or not position.open:
+                    position.observe(at, price)
+                else:
+                    # A part was taken away for nothing: no price of the rest.
+                    position.worth_now = None
                 if position.open:
                     break
                 position.exit_time = at
@@ -244,11 +259,15 @@ def _walk(
         # one instant have no order: they are taken as if the P&L rose between them.
         if position is not None:
             now = [price for instant, price in marks if instant == at]
-            for price in sorted(now, key=lambda p: p * (1 if position.open > 0 else -1)):
+            for price in sorted(
+                now, key=lambda p: p * (1 if position.open > 0 else -1)
+            ):
                 position.observe(at, price)
                 position.marked_at.append(at)
             if now:
+                # Of several the highest is shown, so that it is always the same one.
                 position.last_mark = (at, max(now))
+                position.worth_now = position.worth_at(max(now))
     if position is not None:
         yield position
 

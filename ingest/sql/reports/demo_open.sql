@@ -2,7 +2,6 @@
 select
     account_name,
     coalesce(option_symbol, ticker) as symbol,
-    coalesce(strategy_type, 'unassigned') as strategy_type,
     side,
     quantity,
     entry_price,

@@ -1,0 +1,93 @@
+-- For each (account, symbol): the quantity bought and sold is the quantity with which its
+-- positions were opened and closed, and bought less sold is what is open.
+-- Why: like the sums of cash, it holds whatever the positions are cut into.
+-- A returned row is an (account, symbol) whose sums differ by more than dust.
+-- A lane with a split is left out, because its fills and positions are stated in
+-- different units; its cash is compared like any other's.
+with legs as (
+    select * from {{ ref('int_legs__built') }}
+),
+
+split_lanes as (
+    select distinct account_name, symbol
+    from legs
+    where moves = 'split'
+),
+
+-- What moved without a fill is taken from the legs: an expiry takes what is open.
+moves as (
+    select
+        account_name,
+        symbol,
+        signed_quantity
+    from {{ ref('int_executions__resolved') }}
+
+    union all
+
+    select
+        account_name,
+        symbol,
+        signed_quantity
+    from legs
+    where event_type <> 'FILL'
+),
+
+moved as (
+    select
+        moves.account_name,
+        moves.symbol,
+        sum(abs(moves.signed_quantity)) as turned_over,
+        sum(moves.signed_quantity) as left_over,
+        count(*) * {{ var('dust_quantity') }} as tolerance
+    from moves
+    left join split_lanes
+        on moves.account_name = split_lanes.account_name and moves.symbol = split_lanes.symbol
+    where split_lanes.symbol is null
+    group by moves.account_name, moves.symbol
+),
+
+-- A closed position was opened and closed with the same quantity. Of an open one the
+-- quantity closed is what was opened less what is open.
+positions as (
+    select
+        account_name,
+        coalesce(option_symbol, ticker) as symbol,
+        2 * quantity as turned_over,
+        0 as left_over
+    from {{ ref('position_history') }}
+
+    union all
+
+    select
+        active_positions.account_name,
+        derived.symbol,
+        2 * derived.entry_quantity - active_positions.quantity as turned_over,
+        case active_positions.side when 'long' then 1 else -1 end * active_positions.quantity as left_over
+    from {{ ref('active_positions') }} as active_positions
+    inner join {{ ref('int_positions__derived') }} as derived
+        on active_positions.id = derived.position_id
+),
+
+held as (
+    select
+        account_name,
+        symbol,
+        sum(turned_over) as turned_over,
+        sum(left_over) as left_over
+    from positions
+    group by account_name, symbol
+)
+
+select
+    moved.account_name,
+    moved.symbol,
+    moved.turned_over as moved_quantity,
+    held.turned_over as held_quantity,
+    moved.left_over as moved_left_over,
+    held.left_over as held_left_over
+from moved
+left join held
+    on moved.account_name = held.account_name and moved.symbol = held.symbol
+where
+    abs(moved.turned_over - coalesce(held.turned_over, 0)) > moved.tolerance
+    or abs(moved.left_over - coalesce(held.left_over, 0)) > moved.tolerance

@@ -1,0 +1,31 @@
+-- Each execution that counts is a leg of a position, and that position is in
+-- position_history or active_positions. The one exception: a quantity under
+-- dust_quantity while flat opens nothing.
+-- Why: a fill that is left out is money that is left out.
+-- A returned row is an execution that no position holds.
+with executions as (
+    select * from {{ ref('int_executions__resolved') }}
+),
+
+legs as (
+    select * from {{ ref('int_legs__built') }}
+),
+
+positions as (
+    select id from {{ ref('position_history') }}
+    union all
+    select id from {{ ref('active_positions') }}
+),
+
+held as (
+    select distinct legs.event_id
+    from legs
+    inner join positions on legs.position_id = positions.id
+)
+
+select executions.*
+from executions
+left join held on executions.event_id = held.event_id
+where
+    held.event_id is null
+    and abs(executions.signed_quantity) >= {{ var('dust_quantity') }}

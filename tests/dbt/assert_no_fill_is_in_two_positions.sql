@@ -1,0 +1,25 @@
+-- Each fill is part of one position. One that crosses zero is cut in two by design: part
+-- 1 ends at 0 in one position, part 2 begins at 0 in the next, together the whole fill.
+-- Why: a fill counted twice makes money out of nothing.
+-- A returned row is a fill that is in more than one position without crossing zero, or
+-- twice in one.
+with legs as (
+    select * from {{ ref('int_legs__built') }}
+    where event_type = 'FILL'
+),
+
+counted as (
+    select
+        event_id,
+        count(*) as leg_count,
+        count(distinct part) as part_count,
+        count(distinct position_id) as position_count,
+        bool_and(case part when 1 then quantity_after = 0 else quantity_after = signed_quantity end) as is_cut_at_zero
+    from legs
+    group by event_id
+)
+
+select * from counted
+where
+    leg_count > 1
+    and not (leg_count = 2 and part_count = 2 and position_count = 2 and is_cut_at_zero)

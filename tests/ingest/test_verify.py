@@ -1,0 +1,316 @@
+"""`excursion verify` sees each broken promise, and only that one."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from importlib.resources import files
+
+import psycopg2
+import pytest
+
+from ingest import migrate
+from ingest.verify import Result, verify
+from tests.support import dbt, wire
+from tests.support.paths import ROOT
+from tests.support.postgres import Database, Server, replay
+
+SAMPLE = ROOT / "sample" / "session.jsonl.gz"
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def built(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    created = server.create()
+    replay(created, [SAMPLE], tmp_path_factory.mktemp("verify"))
+    dbt.build(created, exclude="resource_type:test resource_type:unit_test")
+    yield created
+    server.drop(created)
+
+
+@pytest.fixture
+def copy(server: Server, built: Database) -> Iterator[Database]:
+    """The built sample, for one test to damage."""
+    name = f"{built.name}_copy_{next(NUMBERS)}"
+    with closing(psycopg2.connect(server.url("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'create database "{name}" template "{built.name}"')
+    created = Database(server.url(name), name)
+    yield created
+    server.drop(created)
+
+
+def look(database: Database, min_coverage: int = 95) -> dict[str, Result]:
+    with closing(database.connect()) as connection:
+        found = verify(connection, min_coverage=Decimal(min_coverage))
+        return {result.promise: result for result in found}
+
+
+def failing(database: Database) -> dict[str, str]:
+    return {r.promise: r.evidence for r in look(database).values() if not r.passed}
+
+
+def test_a_sound_database_keeps_every_promise(built: Database) -> None:
+    assert failing(built) == {}
+
+
+def test_looking_leaves_nothing_behind(copy: Database) -> None:
+    contents = """
+        select
+            (select count(*) from raw.fills),
+            (select count(*) from raw.alpaca_event_dedupe),
+            (select count(*) from raw.quarantine),
+            (select count(*) from raw.instruments),
+            (select count(*) from raw.marks), (select max(ingested_at) from raw.orders),
+            (select count(*) from pg_class where relnamespace = 'raw'::regnamespace)
+    """
+    before = copy.query(contents)
+    look(copy)
+    assert copy.query(contents) == before
+
+
+# (promise, what breaks it, a word of the evidence)
+FAULTS = {
+    "a constraint that was dropped and stayed on record": (
+        "migrations",
+        "alter table raw.fills drop constraint fills_side_known",
+        "fills_side_known",
+    ),
+    "an index that was dropped": (
+        "migrations",
+        "drop index raw.fills_lane",
+        "fills_lane",
+    ),
+    "a constraint that lets bad rows pass": (
+        "constraints",
+        "alter table raw.dispatch_executions"
+        " drop constraint dispatch_executions_intent_known;"
+        " alter table raw.dispatch_executions"
+        " add constraint dispatch_executions_intent_known check (intent <> '')",
+        "dispatch_executions_intent_known (took the row)",
+    ),
+    "marks without a usable price": (
+        "constraints",
+        "alter table raw.marks drop constraint marks_usable_has_price;"
+        " alter table raw.marks"
+        " add constraint marks_usable_has_price check (price >= 0)",
+        "marks_usable_has_price",
+    ),
+    "a fill without its dedupe row": (
+        "idempotency",
+        "delete from raw.alpaca_event_dedupe where event_id ="
+        " (select event_id from raw.fills order by event_id limit 1)",
+        "1 fills have no dedupe row",
+    ),
+    "one cum_qty twice": (
+        "idempotency",
+        "drop index raw.fills_one_live_execution; create index fills_one_live_execution"
+        " on raw.fills (account_name, order_id, cum_qty); update raw.fills set"
+        " (account_name, order_id, cum_qty) = (select account_name, order_id, cum_qty"
+        " from raw.fills where event_id = (select min(event_id) from raw.fills where"
+        " kind = 'fill')) where event_id = (select max(event_id) from raw.fills where"
+        " kind = 'fill' and superseded_by is null)",
+        "more than once",
+    ),
+    "a dedupe row that points nowhere": (
+        "idempotency",
+        "alter table raw.alpaca_event_dedupe drop constraint"
+        " alpaca_event_dedupe_fill_event_id_fkey; update raw.alpaca_event_dedupe set"
+        " fill_event_id = 'exec:gone' where event_id = (select min(event_id) from"
+        " raw.alpaca_event_dedupe where fill_event_id is not null)",
+        "point to no fill",
+    ),
+    "a fill that differs from its own message": (
+        "idempotency",
+        "update raw.fills set price = price + 1 where event_id ="
+        " (select event_id from raw.fills order by md5(event_id) limit 1)",
+        "message quarantined",
+    ),
+    "an order that was lost": (
+        "idempotency",
+        "delete from raw.orders where order_id = (select order_id from raw.fills"
+        " where source = 'trade_updates' order by md5(event_id) limit 1)",
+        "1 order written",
+    ),
+    "an execution in no position": (
+        "executions",
+        "delete from analytics_intermediate.int_legs__built where event_id in (select"
+        " event_id from analytics_intermediate.int_legs__built where moves = 'trade'"
+        " and is_open_position and quantity_after <> 0 order by event_id limit 1)",
+        "1 of ",
+    ),
+    "a position of another size than its fills": (
+        "quantities",
+        "update analytics_intermediate.int_legs__built set signed_quantity ="
+        " signed_quantity * 2 where event_id = (select min(event_id) from"
+        " analytics_intermediate.int_legs__built where is_open_position and"
+        " event_type = 'FILL')",
+        "differ",
+    ),
+    "a closed position of another size than its fills": (
+        "quantities",
+        "update analytics.position_history set quantity = quantity * 2,"
+        " exit_price = entry_price + (exit_price - entry_price) / 2"
+        " where id = (select id from analytics.position_history where side = 'long'"
+        " and instrument_type = 'STOCK' order by id limit 1)",
+        "differ",
+    ),
+    "a P&L that prices do not give": (
+        "profit",
+        "update analytics.position_history set entry_price = entry_price * 1.01"
+        " where id = (select id from analytics.position_history order by id limit 1)",
+        "have a P&L",
+    ),
+    "a best moment below the result": (
+        "bounds",
+        "update analytics.position_history set best_unrealized_pnl_dollars ="
+        " pnl_dollars - 1 where id = (select id from analytics.position_history"
+        " where pnl_dollars > 1 order by id limit 1)",
+        "1 of ",
+    ),
+    "a long that lost more than all": (
+        "bounds",
+        "update analytics.position_history set worst_unrealized_pnl_pct = -100.01"
+        " where id = (select id from analytics.position_history where side = 'long'"
+        " order by id limit 1)",
+        "1 of ",
+    ),
+    "an extreme after the exit": (
+        "bounds",
+        "update analytics.position_history set best_unrealized_at ="
+        " exit_time + interval '1 second' where id = (select id from"
+        " analytics.position_history order by id limit 1)",
+        "1 of ",
+    ),
+    "recommended entries without features": (
+        "features",
+        "update analytics.feature_coverage set featured_count = 0",
+        "0 of ",
+    ),
+    "a label that nobody knows": (
+        "exit reasons",
+        "update analytics.position_history set exit_reason = 'whim' where id ="
+        " (select id from analytics.position_history order by id limit 1)",
+        "whim",
+    ),
+    "statistics of too few positions": (
+        "statistics",
+        "update analytics.strategy_stats set n_trades = n_trades - 1"
+        " where is_all_tickers and strategy_type = 'ALL' and asset_type = 'ALL'",
+        "n_trades is",
+    ),
+    "a win rate that wins do not give": (
+        "statistics",
+        "update analytics.strategy_stats set win_rate = win_rate + 0.001"
+        " where is_all_tickers and strategy_type = 'ALL' and asset_type = 'ALL'",
+        "win_rate is",
+    ),
+    "percentiles that fall": (
+        "statistics",
+        "update analytics.strategy_stats set mae_p90 = mae_p50 - 1"
+        " where ticker = 'AAPL' and strategy_type = 'ALL' and asset_type = 'ALL'",
+        "percentiles fall in 1 of",
+    ),
+    "statistics older than the newest exit": (
+        "statistics",
+        "update analytics.strategy_stats set as_of_date = as_of_date - 1",
+        "the newest exit",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_promise_fails_alone(copy: Database, fault: str) -> None:
+    promise, damage, evidence = FAULTS[fault]
+    copy.execute(damage)
+    found = failing(copy)
+    assert [*found] == [promise], found
+    assert evidence in found[promise]
+
+
+def test_a_close_that_is_not_built_yet_is_not_fresh(
+    copy: Database, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    opening = wire.frame(of=wire.order("late-1", symbol="LATE"))
+    closing_fill = wire.frame(
+        of=wire.order("late-2", symbol="LATE", side="sell"),
+        execution_id="5a3f5fb6-8d5c-4c6b-b0c0-0d2b1e9b7f10",
+        position_qty="0",
+    )
+    folder = tmp_path_factory.mktemp("late")
+    replay(copy, [wire.line("trade_updates", opening)], folder)
+    assert failing(copy) == {}
+    replay(copy, [wire.line("trade_updates", closing_fill)], folder)
+    found = failing(copy)
+    assert [*found] == ["freshness"]
+    assert (
+        "1 closing events" in found["freshness"] and "dbt build" in found["freshness"]
+    )
+
+
+def test_the_threshold_of_features_can_be_moved(copy: Database) -> None:
+    copy.execute(
+        "update analytics.feature_coverage set featured_count = floor("
+        "recommended_count * 0.5)"
+    )
+    assert not look(copy, 60)["features"].passed
+    assert look(copy, 10)["features"].passed
+
+
+def test_without_recommendations_there_is_nothing_to_cover(copy: Database) -> None:
+    copy.execute(
+        "update analytics.feature_coverage"
+        " set recommended_count = 0, featured_count = 0"
+    )
+    assert look(copy)["features"].passed
+
+
+def test_texts_without_a_label_are_listed(copy: Database) -> None:
+    copy.execute(
+        "update analytics.position_history set exit_reason = 'unknown',"
+        " exit_reason_source = 'dispatch', exit_reason_raw = 'gut feeling' where id ="
+        " (select id from analytics.position_history order by id limit 1)"
+    )
+    found = look(copy)["exit reasons"]
+    assert found.passed and "'gut feeling'" in found.evidence
+
+
+def test_an_empty_database_fails_and_says_what_to_do_first(database: Database) -> None:
+    found = look(database)
+    assert found["migrations"].passed and found["constraints"].passed
+    assert not found["facts"].passed
+    assert "replay a recording first" in found["facts"].evidence
+    for promise in ("executions", "profit", "freshness", "statistics"):
+        assert "dbt build" in found[promise].evidence
+
+
+def test_a_database_without_any_schema_fails_every_promise(
+    empty_database: Database,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest.cli", "verify"],
+        env=empty_database.environment(),
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert len(lines) == 12 and all(line.startswith("FAIL ") for line in lines)
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_every_check_of_the_migrations_has_a_bad_row_to_try() -> None:
+    text = "\n".join(migration.sql for migration in migrate.packaged())
+    checks = set(re.findall(r"add constraint (\w+)\s+check", text))
+    folder = files("ingest.sql").joinpath("reports", "refused")
+    assert {file.name.removesuffix(".sql") for file in folder.iterdir()} == checks
