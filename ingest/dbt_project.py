@@ -49,7 +49,7 @@ def run(settings: Settings, *arguments: str) -> str:
     environment = {
         **os.environ,
         "PWD": root,
-        # A profile of the same name elsewhere must not win.
+        # profiles.yml looks for the embedded server there, whatever the folder.
         "EXCURSION_STATE_DIR": str(settings.state_dir),
     }
     # Without its cache of bytecode every start takes 1.5 s longer.

@@ -62,7 +62,7 @@ positions as (
         active_positions.account_name,
         derived.symbol,
         2 * derived.entry_quantity - active_positions.quantity as turned_over,
-        case active_positions.side when 'long' then 1 else -1 end * active_positions.quantity as left_over
+        case active_positions.side when 'short' then -1 else 1 end * active_positions.quantity as left_over
     from {{ ref('active_positions') }} as active_positions
     inner join {{ ref('int_positions__derived') }} as derived
         on active_positions.id = derived.position_id

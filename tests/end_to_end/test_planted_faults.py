@@ -1,0 +1,421 @@
+"""Every data test goes red for the fault that it is there for, and for no other.
+
+The bundled sample is replayed and built once. Each fault is planted in a clone of that
+database, in a table that the builds leave alone, and all data tests are run on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.support.dbt import BuildError, build, run
+from tests.support.paths import ROOT
+from tests.support.postgres import Database, Server, replay
+
+SAMPLE = ROOT / "sample" / "session.jsonl.gz"
+
+#: Some row of position_history, the same one every time, by a condition.
+ROW = """
+    update analytics.position_history set {change}
+    where id = (
+        select id from analytics.position_history where {where} order by id limit 1
+    )
+"""
+NOTIONAL = "(quantity * entry_price * multiplier)"
+
+#: The view as a table, so that a row of it can be wrong.
+FREEZE_ACTIVE = """
+    alter view analytics.active_positions rename to live_positions;
+    create table analytics.active_positions as
+    select * from analytics.live_positions;
+"""
+ACTIVE = (
+    FREEZE_ACTIVE
+    + """
+    update analytics.active_positions set {change}
+    where id = (
+        select id from analytics.active_positions where {where} order by id limit 1
+    )
+"""
+)
+
+#: The roll-up of everything in strategy_stats.
+TOTAL = "is_all_tickers and strategy_type = 'ALL' and asset_type = 'ALL'"
+
+FAULTS = {
+    # The extremes
+    "position_history_worst_is_at_most_zero_and_pnl": ROW.format(
+        where="pnl_dollars > 1",
+        change=f"""
+            worst_unrealized_pnl_dollars = 0.01,
+            worst_unrealized_pnl_pct = 100 * 0.01 / {NOTIONAL}
+        """,
+    ),
+    "position_history_best_is_at_least_zero_and_pnl": ROW.format(
+        where="pnl_dollars > 1",
+        change=f"""
+            best_unrealized_pnl_dollars = pnl_dollars - 0.01,
+            best_unrealized_pnl_pct = 100 * (pnl_dollars - 0.01) / {NOTIONAL},
+            end_give_back_dollars = -0.01
+        """,
+    ),
+    "position_history_long_loses_at_most_everything": ROW.format(
+        where="side = 'long'",
+        change=f"""
+            worst_unrealized_pnl_pct = -101,
+            worst_unrealized_pnl_dollars = -1.01 * {NOTIONAL}
+        """,
+    ),
+    "position_history_short_gains_at_most_everything": ROW.format(
+        where="side = 'short'",
+        change=f"""
+            best_unrealized_pnl_pct = 101,
+            best_unrealized_pnl_dollars = 1.01 * {NOTIONAL},
+            end_give_back_dollars = 1.01 * {NOTIONAL} - pnl_dollars,
+            max_give_back_dollars = 2.02 * {NOTIONAL} + abs(pnl_dollars)
+        """,
+    ),
+    "position_history_extremes_are_within_the_life": ROW.format(
+        where="true", change="worst_unrealized_at = entry_time - interval '1 second'"
+    ),
+    # The accounts
+    "position_history_pnl_is_price_difference_times_quantity": ROW.format(
+        where="exit_price > 1", change="exit_price = exit_price + 0.01"
+    ),
+    "position_history_net_pnl_is_pnl_less_fees_plus_dividends": ROW.format(
+        where="fees_dollars = 0", change="fees_dollars = 0.01"
+    ),
+    "position_history_percentages_are_of_the_entry_notional": ROW.format(
+        where="pnl_pct > 1", change="pnl_pct = pnl_pct / 100"
+    ),
+    "position_history_gives_back_at_least_best_less_pnl": ROW.format(
+        where="end_give_back_dollars > 1", change="max_give_back_dollars = 0"
+    ),
+    # The interface
+    "position_history_has_its_31_columns_in_order": """
+        alter table analytics.position_history rename entry_iv_rank to other;
+        alter table analytics.position_history
+        rename entry_spread_pct to entry_iv_rank;
+        alter table analytics.position_history rename other to entry_spread_pct
+    """,
+    # The labels
+    "position_history_exit_reason_is_in_the_list": ROW.format(
+        where="true", change="exit_reason = 'take_profit'"
+    ),
+    "position_history_exit_reason_source_is_in_the_list": ROW.format(
+        where="true", change="exit_reason_source = 'guess'"
+    ),
+    "position_history_strategy_type_is_in_the_list": ROW.format(
+        where="true", change="strategy_type = 'scalp'"
+    ),
+    "position_history_instrument_type_is_in_the_list": ROW.format(
+        where="true", change="instrument_type = 'FUTURE'"
+    ),
+    "position_history_side_is_in_the_list": ROW.format(
+        where="true", change="side = 'flat'"
+    ),
+    "active_positions_strategy_type_is_in_the_list": ACTIVE.format(
+        where="true", change="strategy_type = 'scalp'"
+    ),
+    "active_positions_instrument_type_is_in_the_list": ACTIVE.format(
+        where="true", change="instrument_type = 'FUTURE'"
+    ),
+    "active_positions_side_is_in_the_list": ACTIVE.format(
+        where="side = 'long'", change="side = 'flat'"
+    ),
+    "active_positions_status_is_in_the_list": ACTIVE.format(
+        where="true", change="status = 'closed'"
+    ),
+    "strategy_stats_strategy_type_is_in_the_list": """
+        update analytics.strategy_stats set strategy_type = 'scalp'
+        where strategy_type = 'unassigned'
+    """,
+    "strategy_stats_asset_type_is_in_the_list": """
+        update analytics.strategy_stats set asset_type = 'bond'
+        where asset_type = 'crypto'
+    """,
+    "exit_reason_aliases_label_is_in_the_list": """
+        update analytics.exit_reason_aliases set label = 'target'
+        where alias = 'take_profit'
+    """,
+    # Open positions
+    "active_positions_worst_is_at_most_zero_and_pnl": ACTIVE.format(
+        where="unrealized_pnl_dollars > 1", change="worst_unrealized_pnl_dollars = 0.01"
+    ),
+    "active_positions_best_is_at_least_zero_and_pnl": ACTIVE.format(
+        where="unrealized_pnl_dollars < -1",
+        change="best_unrealized_pnl_dollars = -0.01",
+    ),
+    "active_positions_long_loses_at_most_everything": ACTIVE.format(
+        where="side = 'long'", change="worst_unrealized_pnl_pct = -101"
+    ),
+    "active_positions_short_gains_at_most_everything": ACTIVE.format(
+        where="side = 'short'", change="best_unrealized_pnl_pct = 101"
+    ),
+    "active_positions_required_columns_are_not_null": ACTIVE.format(
+        where="true", change="entry_price = null"
+    ),
+    # From flat to flat
+    "assert_one_position_open_per_account_and_symbol": """
+        with successive as (
+            select
+                id,
+                lead(entry_time) over (
+                    partition by account_name, coalesce(option_symbol, ticker)
+                    order by entry_time, exit_time
+                ) as next_entry_time
+            from analytics.position_history
+        )
+
+        update analytics.position_history as position
+        set exit_time = successive.next_entry_time + interval '1 microsecond'
+        from successive
+        where
+            position.id = successive.id
+            and position.id = (
+                select id from successive
+                where next_entry_time is not null
+                order by id limit 1
+            )
+    """,
+    "assert_no_fill_is_in_two_positions": """
+        insert into analytics_intermediate.int_legs__built
+        select (legs_of_another || leg)::analytics_intermediate.int_legs__built
+        from analytics_intermediate.int_legs__built
+    """,
+    "assert_no_fill_is_in_no_position": """
+        delete from analytics_intermediate.int_legs__built
+        where event_id = (
+            select event_id from analytics_intermediate.int_legs__built
+            where event_type = 'FILL' and leg_number = 2 and not is_open_position
+            group by event_id
+            having count(*) = 1
+            order by event_id limit 1
+        )
+    """,
+    # Sums of fills and of positions
+    "assert_fills_and_positions_have_the_same_cash": """
+        update raw.fills set price = price + 1
+        where event_id = (
+            select event_id from raw.fills
+            where kind = 'fill' and superseded_by is null
+            order by event_id limit 1
+        )
+    """,
+    "assert_fills_and_positions_have_the_same_quantity": ROW.format(
+        # A split's units are compared by cash alone.
+        where="""
+            (account_name, coalesce(option_symbol, ticker)) not in (
+                select account_name, symbol from raw.account_activities
+                where activity_type = 'SPLIT'
+            )
+        """,
+        change="""
+            quantity = 2 * quantity,
+            entry_price = entry_price / 2,
+            exit_price = exit_price / 2
+        """,
+    ),
+    # What the dispatcher knew
+    "assert_recommended_entries_have_features": ROW.format(
+        where="entry_features_json is not null", change="entry_features_json = null"
+    ),
+    "assert_no_recommendation_is_younger_than_its_entry": """
+        update raw.dispatch_recommendations set created_at = 'infinity'
+        where recommendation_id in (
+            select min(executions.recommendation_id)
+            from raw.dispatch_executions as executions
+            inner join analytics.position_history as history
+                on executions.execution_uuid = history.execution_uuid
+        )
+    """,
+    # Statistics
+    "strategy_stats_mae_percentiles_do_not_fall": f"""
+        update analytics.strategy_stats set mae_p70 = mae_p90 + 1 where {TOTAL}
+    """,
+    "strategy_stats_mfe_percentiles_do_not_fall": f"""
+        update analytics.strategy_stats set mfe_p90 = mfe_p50 - 1 where {TOTAL}
+    """,
+    "strategy_stats_return_percentiles_do_not_fall": f"""
+        update analytics.strategy_stats set return_p25 = return_p90 + 1 where {TOTAL}
+    """,
+    "strategy_stats_sharpe_is_null_under_30_trades": """
+        update analytics.strategy_stats set sharpe = 1 where n_trades = 29
+        or n_trades = (select min(n_trades) from analytics.strategy_stats)
+    """,
+    "assert_strategy_stats_cover_the_date": """
+        delete from analytics.strategy_stats
+        where as_of_date = (select max(as_of_date) from analytics.strategy_stats)
+    """,
+    # Warnings
+    "assert_exit_reason_texts_are_mapped": ROW.format(
+        where="exit_reason_source = 'dispatch'",
+        change="exit_reason = 'unknown', exit_reason_raw = 'Felt like it'",
+    ),
+    "assert_broker_activities_are_interpreted": """
+        insert into raw.account_activities (
+            account_name, activity_id, status, activity_type, activity_date, qty,
+            received_at, payload
+        )
+        values (
+            'momentum', 'spin-off', 'executed', 'SPIN', '2025-03-05', 10,
+            '2025-03-06', '{}'
+        )
+    """,
+    "assert_closing_events_found_an_open_position": """
+        insert into raw.account_activities (
+            account_name, activity_id, status, activity_type, activity_date, symbol,
+            qty, received_at, payload
+        )
+        select
+            account_name, 'again', status, activity_type, activity_date, symbol, qty,
+            received_at, payload
+        from raw.account_activities
+        where activity_type = 'OPEXP'
+    """,
+    "assert_quarantine_is_empty": """
+        insert into raw.quarantine (reason_code, reason, message, message_hash)
+        values ('malformed', 'not JSON', '{', 'hash')
+    """,
+    "assert_corrections_name_a_known_execution": """
+        update raw.fills set supersedes = 'exec:missing' where kind = 'bust';
+        update raw.fills set supersedes = 'exec:missing', kind = 'bust'
+        where false
+    """,
+    "assert_orders_fill_without_a_hole": """
+        update raw.fills set cum_qty = cum_qty + 1
+        where event_id = (
+            select max(event_id) from raw.fills
+            where
+                order_id in (
+                    select order_id from raw.fills
+                    group by order_id
+                    having count(*) = 1 and bool_and(kind = 'fill')
+                )
+        )
+    """,
+}
+
+#: Every row of the legs gets an id of its own where it is copied.
+FAULTS["assert_no_fill_is_in_two_positions"] = """
+    insert into analytics_intermediate.int_legs__built
+    select copied.*
+    from (
+        select * from analytics_intermediate.int_legs__built
+        where event_type = 'FILL' and part = 1 and not is_open_position
+        order by event_id limit 1
+    ) as leg
+    cross join lateral jsonb_populate_record(
+        leg::analytics_intermediate.int_legs__built,
+        jsonb_build_object(
+            'position_id',
+            (
+                select max(id::text) from analytics.position_history
+                where id <> leg.position_id
+            ),
+            'leg_number',
+            999
+        )
+    ) as copied
+"""
+
+
+@pytest.fixture(scope="module")
+def built(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """The sample, replayed and built, with all data tests green."""
+    database = server.create()
+    replay(database, [SAMPLE], tmp_path_factory.mktemp("lines"))
+    build(database)
+    # One text of the sample is not mapped on purpose, which is a warning.
+    database.execute(
+        """
+        update analytics.position_history set exit_reason_raw = 'unknown'
+        where exit_reason = 'unknown' and exit_reason_source = 'dispatch'
+        """
+    )
+    assert red(database) == set()
+    yield database
+    server.drop(database)
+
+
+@pytest.fixture
+def clone(server: Server, built: Database) -> Iterator[Database]:
+    """A copy of the built database, to plant a fault in."""
+    name = f"{built.name}_clone"
+    database = Database(server.url(name), name)
+    administer(
+        built,
+        f'drop database if exists "{name}" with (force)',
+        f'create database "{name}" template "{built.name}"',
+    )
+    yield database
+    server.drop(database)
+
+
+def administer(beside: Database, *statements: str) -> None:
+    """Statements that no transaction may hold, from the server's own database."""
+    url = beside.url.replace(f"/{beside.name}", "/postgres").replace(
+        f"dbname={beside.name}", "dbname=postgres"
+    )
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
+def red(database: Database) -> set[str]:
+    """Names of the data tests that fail, those that only warn among them."""
+    try:
+        run(
+            database,
+            [
+                *("test", "--exclude-resource-type", "unit_test"),
+                *("--warn-error-options", '{"error": ["LogTestResult"]}'),
+            ],
+        )
+    except BuildError as error:
+        names = set(re.findall(r"^test\.excursion\.(\w+)", str(error), re.MULTILINE))
+        assert names, str(error)
+        return names
+    return set()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_turns_exactly_its_test_red(name: str, clone: Database) -> None:
+    clone.execute(FAULTS[name])
+    assert red(clone) == {name}
+
+
+def test_every_named_test_has_a_fault() -> None:
+    """A test that nobody has seen fail may be one that cannot."""
+    named = {
+        path.stem
+        for path in (ROOT / "tests" / "dbt").glob("assert_*.sql")
+        # These prove the generic tests, on literal rows.
+        if "_finds_" not in path.stem
+    }
+    for folder in ("models", "seeds"):
+        for path in Path(ROOT / folder).rglob("_*.yml"):
+            if not path.stem.endswith(("__unit_tests", "__exposures")):
+                text = path.read_text(encoding="utf-8")
+                named |= set(
+                    re.findall(
+                        r"- (?:expression_is_true|columns_not_null|monotonic_columns"
+                        r"|columns_in_order|accepted_values|relationships):\n"
+                        r"\s+name: (\w+)",
+                        text,
+                    )
+                )
+    assert named - set(FAULTS) == {
+        # The seed is checked against itself; it is not data that can go wrong.
+        "exit_reason_aliases_are_folded"
+    }
