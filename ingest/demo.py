@@ -198,10 +198,12 @@ def _build(connection: Connection, settings: config.Settings, console: Console) 
             console.print(Text(f"\n{error.output}"), soft_wrap=True)
         raise
     counts = dbt_project.counts(output)
-    warnings = f", {counts['WARN']} warnings" if counts.get("WARN") else ""
-    built = f"{counts.get('PASS', 0)} models, seeds and tests{warnings}"
+    warned = counts.get("WARN", 0)
+    built = f"{counts.get('PASS', 0)} models, seeds and tests passed"
+    if warned:
+        built += f", {warned} warning{'' if warned == 1 else 's'}"
     same = before is not None and before == _fingerprint(connection)
-    return f"nothing new: {built} again, same rows" if same else f"{built} built"
+    return f"nothing new, same rows: {built}" if same else built
 
 
 def _fingerprint(connection: Connection) -> Decimal | None:

@@ -23,6 +23,7 @@ import orjson
 from ingest import messages, values
 from ingest.errors import ExcursionError, UsageError
 from ingest.facts import Fact, UnreadableError
+from ingest.messages import market_data
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -88,6 +89,10 @@ def parse_line(raw: bytes) -> Entry:
             raise UnreadableError("bad_shape", "the line is not a JSON object")
         channel = values.required_text(envelope.get("from"), "from")
         message = envelope.get("msg")
+        if channel in messages.MARKET_DATA and type(message) is dict:
+            # Nearly every line: straight to its parser.
+            mark = market_data.mark(message)
+            return Entry(raw, None, channel, None, [] if mark is None else [mark])
         if channel not in messages.MARKET_DATA:
             received_at = values.required_instant(envelope.get("at"), "at")
             account = values.text(envelope.get("account"), "account")

@@ -18,7 +18,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from ingest.errors import ExcursionError
 from ingest.migrate import require_migrated
 from ingest.outcome import Tally
-from ingest.recording import Entry, Problem, TruncatedRecordingError, parse_line, read_lines
+from ingest.recording import (
+    Entry,
+    Problem,
+    TruncatedRecordingError,
+    parse_line,
+    read_lines,
+)
 from ingest.writer import Writer
 
 # One replay at a time for a database; any number that nobody else uses.

@@ -83,7 +83,8 @@ def write(
     # of its symbol cannot be stored yet: COPY takes it straight, at half of what the
     # server needs for staging it and inserting with ON CONFLICT. The writer's lock
     # keeps others from storing one in between.
-    new, rest = [], []
+    new: list[bytes] = []
+    rest: list[bytes] = []
     for key, mark in tightest.items():
         symbol_id, microseconds, _ = key
         rows = new if microseconds > newest.get(symbol_id, -1) else rest

@@ -38,7 +38,10 @@ rooted as (
         where walk.depth < 100
     )
 
-    select distinct on (event_id) event_id, root_event_id, depth
+    select distinct on (event_id)
+        event_id,
+        root_event_id,
+        depth
     from walk
     order by event_id asc, depth desc
 ),

@@ -27,29 +27,32 @@ measured as (
         path.longest_gap,
         (path.deepest_fall)[2]::numeric - (path.deepest_fall)[3]::numeric as deepest_price_fall
     from legs
-    cross join lateral (
-        select
-            max(steps.observed_at - steps.previous_at) as longest_gap,
-            max(array[steps.best_so_far - steps.signed_price, steps.best_so_far, steps.signed_price]) as deepest_fall
-        from (
-            select
-                marks.observed_at,
-                sign(legs.quantity_after)::double precision * marks.price as signed_price,
-                lag(marks.observed_at) over path_order as previous_at,
-                max(sign(legs.quantity_after)::double precision * marks.price) over path_order as best_so_far
-            from marks
-            where
-                marks.symbol_id = legs.symbol_id
-                and marks.observed_at >= legs.leg_started_at
-                and marks.observed_at < legs.leg_ended_at
-                and marks.price > 0
-            -- Marks of one instant have no order: as if the P&L rose between them.
-            window path_order as (
-                order by marks.observed_at, sign(legs.quantity_after)::double precision * marks.price
-                rows unbounded preceding
+    cross join
+        lateral (
+            with steps as (
+                select
+                    marks.observed_at,
+                    sign(legs.quantity_after)::double precision * marks.price as signed_price,
+                    lag(marks.observed_at) over path_order as previous_at,
+                    max(sign(legs.quantity_after)::double precision * marks.price) over path_order as best_so_far
+                from marks
+                where
+                    marks.symbol_id = legs.symbol_id
+                    and marks.observed_at >= legs.leg_started_at
+                    and marks.observed_at < legs.leg_ended_at
+                    and marks.price > 0
+                -- Marks of one instant have no order: as if the P&L rose between them.
+                window path_order as (
+                    order by marks.observed_at, sign(legs.quantity_after)::double precision * marks.price
+                    rows unbounded preceding
+                )
             )
-        ) as steps
-    ) as path
+
+            select
+                max(steps.observed_at - steps.previous_at) as longest_gap,
+                max(array[steps.best_so_far - steps.signed_price, steps.best_so_far, steps.signed_price]) as deepest_fall
+            from steps
+        ) as path
     where path.deepest_fall is not null
 )
 

@@ -69,7 +69,12 @@ identified as (
 
 legs as (
     select
-        {{ stable_uuid(['identified.account_name', 'identified.symbol', 'identified.opening_event_id', 'identified.opening_part']) }} as position_id,
+        {{ stable_uuid([
+            'identified.account_name',
+            'identified.symbol',
+            'identified.opening_event_id',
+            'identified.opening_part'
+        ]) }} as position_id,
         identified.leg_number,
         identified.account_name,
         identified.symbol,
@@ -112,7 +117,8 @@ legs as (
         identified.part_after = 0
         and identified.moves <> 'split'
         and abs(identified.part_before) <> abs(identified.amount)
-        and abs(abs(identified.part_before) - abs(identified.amount)) < {{ var('dust_quantity') }} as is_dust_close,
+        and abs(abs(identified.part_before) - abs(identified.amount))
+        < {{ var('dust_quantity') }} as is_dust_close,
         identified.happened_at as leg_started_at,
         case
             when identified.part_after = 0 then identified.happened_at

@@ -7,7 +7,10 @@ orders as (
 ),
 
 fills as (
-    select distinct account_name, order_id, client_order_id
+    select distinct
+        account_name,
+        order_id,
+        client_order_id
     from {{ ref('stg_alpaca__fills') }}
 ),
 

@@ -12,7 +12,10 @@ quoted as (
     select
         positions.position_id,
         quote.observed_at as entry_quoted_at,
-        {{ percent_of('(quote.ask::numeric - quote.bid::numeric)', '((quote.ask::numeric + quote.bid::numeric) / 2)') }} as entry_spread_pct
+        {{ percent_of(
+            '(quote.ask::numeric - quote.bid::numeric)',
+            '((quote.ask::numeric + quote.bid::numeric) / 2)'
+        ) }} as entry_spread_pct
     from positions
     cross join lateral (
         select

@@ -2,6 +2,16 @@ with positions as (
     select * from {{ ref('int_closed_positions__windowed') }}
 ),
 
+levels as (
+    select
+        tickers.ticker_bit,
+        strategies.strategy_bit,
+        assets.asset_bit
+    from (values (0), (4)) as tickers (ticker_bit)
+    cross join (values (0), (2)) as strategies (strategy_bit)
+    cross join (values (0), (1)) as assets (asset_bit)
+),
+
 -- A drawdown needs its trades in order, which an aggregate does not have: each position
 -- once per roll-up, with the level that grouping() would give it.
 expanded as (
@@ -14,15 +24,7 @@ expanded as (
         positions.exit_time,
         positions.net_pnl_dollars
     from positions
-    cross join (
-        select
-            tickers.ticker_bit,
-            strategies.strategy_bit,
-            assets.asset_bit
-        from (values (0), (4)) as tickers (ticker_bit)
-        cross join (values (0), (2)) as strategies (strategy_bit)
-        cross join (values (0), (1)) as assets (asset_bit)
-    ) as levels
+    cross join levels
 ),
 
 running as (

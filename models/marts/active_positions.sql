@@ -71,8 +71,10 @@ final as (
         entry_features_json,
         entry_iv_rank::numeric(38, 9) as entry_iv_rank,
         entry_spread_pct::numeric(38, 9) as entry_spread_pct,
-        ({{ percent_of('best_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as best_unrealized_pnl_pct,
-        ({{ percent_of('worst_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as worst_unrealized_pnl_pct,
+        ({{ percent_of('best_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9)
+            as best_unrealized_pnl_pct,
+        ({{ percent_of('worst_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9)
+            as worst_unrealized_pnl_pct,
         best_unrealized_pnl_dollars::numeric(38, 9) as best_unrealized_pnl_dollars,
         worst_unrealized_pnl_dollars::numeric(38, 9) as worst_unrealized_pnl_dollars,
         last_mark_price::numeric(38, 9) as last_mark_price,

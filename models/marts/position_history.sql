@@ -26,13 +26,17 @@ risks as (
 ),
 
 fees as (
-    select position_id, sum(fee_dollars) as fees_dollars
+    select
+        position_id,
+        sum(fee_dollars) as fees_dollars
     from {{ ref('int_fees__allocated') }}
     group by position_id
 ),
 
 dividends as (
-    select position_id, sum(dividend_dollars) as dividends_dollars
+    select
+        position_id,
+        sum(dividend_dollars) as dividends_dollars
     from {{ ref('int_dividends__allocated') }}
     group by position_id
 ),
@@ -55,7 +59,8 @@ joined as (
         coalesce(dividends.dividends_dollars, 0) as dividends_dollars,
         -- When flat, what is left is cash: the P&L.
         positions.cash_dollars as pnl_dollars,
-        positions.cash_dollars - coalesce(fees.fees_dollars, 0) + coalesce(dividends.dividends_dollars, 0) as net_pnl_dollars
+        positions.cash_dollars - coalesce(fees.fees_dollars, 0) + coalesce(dividends.dividends_dollars, 0)
+            as net_pnl_dollars
     from positions
     inner join excursions on positions.position_id = excursions.position_id
     inner join paths on positions.position_id = paths.position_id
@@ -93,8 +98,10 @@ final as (
         entry_features_json,
         entry_iv_rank::numeric(38, 9) as entry_iv_rank,
         entry_spread_pct::numeric(38, 9) as entry_spread_pct,
-        ({{ percent_of('best_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as best_unrealized_pnl_pct,
-        ({{ percent_of('worst_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as worst_unrealized_pnl_pct,
+        ({{ percent_of('best_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9)
+            as best_unrealized_pnl_pct,
+        ({{ percent_of('worst_unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9)
+            as worst_unrealized_pnl_pct,
         best_unrealized_pnl_dollars::numeric(38, 9) as best_unrealized_pnl_dollars,
         worst_unrealized_pnl_dollars::numeric(38, 9) as worst_unrealized_pnl_dollars,
         last_event_received_at as created_at,

@@ -40,7 +40,9 @@ computed as (
         {{ statistic('rolled_up.avg_hold_win_min') }} as avg_hold_win_min,
         {{ statistic('rolled_up.avg_hold_loss_min') }} as avg_hold_loss_min,
         {{ statistic('rolled_up.median_hold_win_min') }} as median_hold_win_min,
-        {{ statistic('case when rolled_up.n_trades >= 30 then rolled_up.avg_return / nullif(rolled_up.return_deviation, 0) end') }} as sharpe,
+        {{ statistic(
+            'case when rolled_up.n_trades >= 30 then rolled_up.avg_return / nullif(rolled_up.return_deviation, 0) end'
+        ) }} as sharpe,
         {{ statistic('drawdowns.max_drawdown_dollars') }} as max_drawdown,
         rolled_up.n_trades >= 30 as is_reliable,
         rolled_up.is_all_tickers

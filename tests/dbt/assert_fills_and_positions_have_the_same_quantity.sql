@@ -9,7 +9,9 @@ with legs as (
 ),
 
 split_lanes as (
-    select distinct account_name, symbol
+    select distinct
+        account_name,
+        symbol
     from legs
     where moves = 'split'
 ),

@@ -3,9 +3,17 @@
 -- learns to look ahead.
 -- A returned row is a position with a recommendation made after it was opened.
 with positions as (
-    select id, execution_uuid, entry_time from {{ ref('position_history') }}
+    select
+        id,
+        execution_uuid,
+        entry_time
+    from {{ ref('position_history') }}
     union all
-    select id, execution_uuid, entry_time from {{ ref('active_positions') }}
+    select
+        id,
+        execution_uuid,
+        entry_time
+    from {{ ref('active_positions') }}
 ),
 
 executions as (

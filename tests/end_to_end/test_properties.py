@@ -149,7 +149,8 @@ def test_at_least_500_histories_are_compared(batch: Batch) -> None:
     # Not vacuous: most lanes have positions, and each change applies to many.
     assert sum(1 for lane in batch.plain if lane.key in batch.closed) > HISTORIES / 3
     assert sum(1 for lane in batch.plain if lane.key in batch.open) > HISTORIES / 3
-    assert all(len(changed) > 10 for changed in batch.changed.values())
+    counts = {name: len(changed) for name, changed in batch.changed.items()}
+    assert min(counts.values()) >= HISTORIES / 20, counts
 
 
 def test_positions_are_those_of_the_reference(
@@ -180,7 +181,7 @@ def test_pnl_is_the_difference_of_prices_and_within_the_extremes(batch: Batch) -
             assert row["worst_unrealized_pnl_dollars"] <= min(0, row["pnl_dollars"])
             assert row["best_unrealized_pnl_dollars"] >= max(0, row["pnl_dollars"])
             lost = row["best_unrealized_pnl_dollars"] - row["pnl_dollars"]
-            assert row["max_give_back_dollars"] >= lost
+            assert row["max_give_back_dollars"] >= lost - comparing.STEP
             for at in ("best_unrealized_at", "worst_unrealized_at"):
                 assert row["entry_time"] <= row[at] <= row["exit_time"]
             assert row["peak_quantity"] <= row["quantity"]

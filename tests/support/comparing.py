@@ -16,8 +16,8 @@ from tests.support.postgres import Database, Server, replay
 
 Rows = dict[tuple[str, str], list[dict[str, Any]]]
 
-#: Of values stored with nine decimals.
-TOLERANCE = Fraction(1, 10**9)
+#: What two values stored with nine decimals may differ by.
+STEP = Decimal("0.000000001")
 
 MARTS = "+position_history +active_positions"
 
@@ -222,7 +222,7 @@ def _same(have: Any, need: Any) -> bool:
         return bool(have == need)
     if need is None:
         return False
-    return abs(Fraction(have) - Fraction(need)) <= TOLERANCE
+    return abs(Fraction(have) - Fraction(need)) <= STEP
 
 
 def _shown(value: Any) -> str:

@@ -181,14 +181,15 @@ def standing(facts: Facts) -> dict[str, Execution]:
 
 
 def _events(facts: Facts) -> Iterator[tuple[tuple[str, str], Place, Event]]:
-    fills = standing(facts)
-    for fill in fills.values():
+    orders: defaultdict[tuple[str, str], list[Execution]] = defaultdict(list)
+    for fill in standing(facts).values():
+        orders[fill.account, fill.order_id].append(fill)
+    for fill in (fill for fills in orders.values() for fill in fills):
         # A broker may report a later execution of an order with an earlier time.
         at = max(
             other.at
-            for other in fills.values()
-            if (other.account, other.order_id) == (fill.account, fill.order_id)
-            and other.cumulative <= fill.cumulative
+            for other in orders[fill.account, fill.order_id]
+            if other.cumulative <= fill.cumulative
         )
         place = (at, FILL, fill.order_id, fill.cumulative, fill.execution_id)
         yield (fill.account, fill.symbol), place, fill

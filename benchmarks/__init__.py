@@ -1,0 +1,1 @@
+"""Measuring speed and memory: ``make bench``. See docs/benchmarks.md."""
