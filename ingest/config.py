@@ -169,15 +169,20 @@ def _parse(url: str) -> dict[str, str]:
     import psycopg2
     from psycopg2.extensions import parse_dsn
 
+    malformed = UsageError(
+        "DATABASE_URL is not a PostgreSQL URL: write it as "
+        "postgresql://user:password@host:5432/database, with any of @ : / ? # % "
+        "in the password percent-encoded"
+    )
     try:
         parameters: dict[str, str] = parse_dsn(url)
     except psycopg2.ProgrammingError:
         # libpq's own text repeats the URL, password and all.
-        raise UsageError(
-            "DATABASE_URL is not a PostgreSQL URL: write it as "
-            "postgresql://user:password@host:5432/database, with any of @ : / ? # % "
-            "in the password percent-encoded"
-        ) from None
+        raise malformed from None
+    # A password with a bare slash is taken apart there: its beginning is the port,
+    # which no message may repeat.
+    if not all(port.isdecimal() for port in parameters.get("port", "0").split(",")):
+        raise malformed
     return parameters
 
 

@@ -21,7 +21,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
     if not located:
         return
     newest: dict[tuple[str, str], tuple[OrderState, Entry]] = {}
-    for entry, order in sorted(located, key=lambda pair: _freshness(pair[1])):
+    for entry, order in sorted(located, key=_freshness):
         key = (order.account_name, order.order_id)
         known = newest.get(key)
         newest[key] = (_inherit(order, known[0]) if known else order, entry)
@@ -36,9 +36,19 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
     cursor.execute(statement("writer/link_orders"))
 
 
-def _freshness(order: OrderState) -> tuple[Any, ...]:
-    """The order of states, the same as in writer/insert_orders.sql."""
-    return (order.updated_at, order.filled_qty or 0, order.status or "")
+def _freshness(located: Located) -> tuple[Any, ...]:
+    """The order of states, the same as in writer/insert_orders.sql.
+
+    Of copies that the broker dates alike the last received is kept, wherever a batch
+    ends: a parent's carries its legs, which change without it.
+    """
+    entry, order = located
+    return (
+        order.updated_at,
+        order.filled_qty or 0,
+        order.status or "",
+        entry.received_at,
+    )
 
 
 def _inherit(order: OrderState, older: OrderState) -> OrderState:

@@ -1,5 +1,12 @@
-with legs as (
+with order_legs as (
     select * from {{ ref('int_legs__built') }}
+),
+
+-- Apart from order_legs: a CTE that is read twice has no statistics and no index, and
+-- the planner then joined orders to legs by looping over all pairs.
+traded_legs as (
+    select * from {{ ref('int_legs__built') }}
+    where moves = 'trade'
 ),
 
 executions as (
@@ -18,27 +25,29 @@ activities as (
 
 -- An order's commission goes to its executions by quantity, and where one of them
 -- crosses zero on to the two positions, again by quantity.
-order_quantities as (
+charged_orders as (
     select
-        account_name,
-        order_id,
-        sum(abs(signed_quantity)) as order_quantity
-    from executions
-    group by account_name, order_id
+        orders.account_name,
+        orders.order_id,
+        orders.commission_dollars,
+        sum(abs(executions.signed_quantity)) as order_quantity
+    from orders
+    inner join executions
+        on orders.account_name = executions.account_name and orders.order_id = executions.order_id
+    group by orders.account_name, orders.order_id, orders.commission_dollars
 ),
 
 commissions as (
     select
-        legs.position_id,
-        legs.leg_number,
-        'commission:' || orders.order_id as fee_id,
-        orders.commission_dollars * abs(legs.signed_quantity) / order_quantities.order_quantity as fee_dollars
-    from orders
-    inner join order_quantities
-        on orders.account_name = order_quantities.account_name
-        and orders.order_id = order_quantities.order_id
-    inner join legs
-        on orders.account_name = legs.account_name and orders.order_id = legs.order_id
+        order_legs.position_id,
+        order_legs.leg_number,
+        'commission:' || charged_orders.order_id as fee_id,
+        charged_orders.commission_dollars * abs(order_legs.signed_quantity)
+        / charged_orders.order_quantity as fee_dollars
+    from charged_orders
+    inner join order_legs
+        on charged_orders.account_name = order_legs.account_name
+        and charged_orders.order_id = order_legs.order_id
 ),
 
 -- A fee row that names a symbol belongs to the fills of the last trading date on or
@@ -51,8 +60,7 @@ trading_days as (
         symbol,
         {{ trading_date('leg_started_at') }} as trading_date,
         abs(signed_quantity) as quantity
-    from legs
-    where moves = 'trade'
+    from traded_legs
 ),
 
 charged_days as (

@@ -28,7 +28,8 @@ measured as (
         (path.deepest_fall)[2]::numeric - (path.deepest_fall)[3]::numeric as deepest_price_fall
     from legs
     cross join
-        lateral (
+        -- Not a CTE of its own (ST05): it is asked once for each leg.
+        lateral ( -- noqa: ST05
             with steps as (
                 select
                     marks.observed_at,
@@ -50,7 +51,8 @@ measured as (
 
             select
                 max(steps.observed_at - steps.previous_at) as longest_gap,
-                max(array[steps.best_so_far - steps.signed_price, steps.best_so_far, steps.signed_price]) as deepest_fall
+                max(array[steps.best_so_far - steps.signed_price, steps.best_so_far, steps.signed_price])
+                    as deepest_fall
             from steps
         ) as path
     where path.deepest_fall is not null

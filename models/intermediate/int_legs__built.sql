@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_rows',
-        indexes=[{'columns': ['position_id']}],
+        indexes=[{'columns': ['position_id']}, {'columns': ['account_name', 'order_id']}],
         post_hook='analyze {{ this }}'
     )
 }}

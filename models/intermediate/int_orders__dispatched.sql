@@ -1,3 +1,16 @@
+{#
+    A table with statistics: how many orders match is beyond the planner's guess, and
+    it then loops over all pairs of positions and orders.
+#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_rows',
+        indexes=[{'columns': ['account_name', 'order_id']}],
+        post_hook='analyze {{ this }}'
+    )
+}}
+
 with executions as (
     select * from {{ ref('stg_dispatch__executions') }}
 ),

@@ -1,3 +1,16 @@
+{#
+    A table with statistics: to the planner a view that keeps the first of ranked rows
+    looks like a handful of rows, and joins to it looped over all pairs of positions.
+#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_rows',
+        indexes=[{'columns': ['position_id']}],
+        post_hook='analyze {{ this }}'
+    )
+}}
+
 with positions as (
     select * from {{ ref('int_positions__derived') }}
 ),

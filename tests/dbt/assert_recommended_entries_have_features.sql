@@ -3,9 +3,17 @@
 -- Why: a training set with holes teaches the holes. feature_coverage reports the share.
 -- A returned row is a position whose recommendation was not found or kept no features.
 with positions as (
-    select id, execution_uuid, entry_features_json from {{ ref('position_history') }}
+    select
+        id,
+        execution_uuid,
+        entry_features_json
+    from {{ ref('position_history') }}
     union all
-    select id, execution_uuid, entry_features_json from {{ ref('active_positions') }}
+    select
+        id,
+        execution_uuid,
+        entry_features_json
+    from {{ ref('active_positions') }}
 ),
 
 executions as (

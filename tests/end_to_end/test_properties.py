@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from tests.support.postgres import Server, replay
 #: Parts run side by side under pytest-xdist; each is one database and two builds.
 PARTS = 6
 HISTORIES = 100
-SPLITS = ((1, 2), (1, 10), (2, 1), (5, 1))
 
 #: What a changed history may state differently: ids and accounts.
 OWN = frozenset({"account_name", "symbol", "execution_id"})
@@ -55,29 +53,36 @@ class Batch:
         return [line for lane in self.lanes for line in lane.lines()]
 
 
-@pytest.fixture(scope="module", params=range(PARTS))
-def part(request: pytest.FixtureRequest) -> int:
-    number: int = request.param
-    return number
-
-
-@pytest.fixture(scope="module")
-def batch(
-    part: int, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Batch]:
-    """A part's histories, replayed and built, in their plain and changed forms."""
-    drawn = Batch(_draw(part))
-    _change(drawn)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_histories(
+    part: int, server: Server, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    # One test a part, so that a part is built once, by whichever worker has it.
+    batch = Batch(_draw(part))
+    _change(batch)
     database = server.create()
     try:
-        summary = replay(database, drawn.lines, tmp_path_factory.mktemp("part"))
+        summary = replay(database, batch.lines, tmp_path)
         assert not summary.quarantined, summary.problems
         dbt.build(database)
-        drawn.closed, drawn.open = comparing.built(database)
-        drawn.mismatches = comparing.mismatches(database, list(drawn.lanes))
-        yield drawn
+        batch.closed, batch.open = comparing.built(database)
+        batch.mismatches = comparing.mismatches(database, list(batch.lanes))
     finally:
         server.drop(database)
+    for check in (
+        at_least_500_histories_are_compared,
+        pnl_is_the_difference_of_prices_and_within_the_extremes,
+        a_fill_cut_in_two_changes_nothing,
+        a_split_in_history_changes_no_dollars,
+        mirrored_prices_and_sides_change_nothing_but_the_side,
+        swapped_sides_negate_the_pnl_and_swap_the_extremes,
+    ):
+        with subtests.test(check.__name__):
+            check(batch)
+    with subtests.test("positions are those of the reference"):
+        positions_are_those_of_the_reference(batch, server, tmp_path)
+    with subtests.test("any order of delivery and repetition give the same rows"):
+        delivered_otherwise_gives_the_same_rows(batch, part, server, tmp_path)
 
 
 def _draw(part: int) -> list[Lane]:
@@ -127,10 +132,7 @@ def _change(batch: Batch) -> None:
         },
         "split": {
             lane.number: variants.alone(
-                lane,
-                partial(_split, ratio=SPLITS[lane.number % len(SPLITS)]),
-                lane.number + 4 * step,
-                "split",
+                lane, variants.split, lane.number + 4 * step, "split"
             )
             for lane in plain
             if variants.can_be_split(lane)
@@ -138,11 +140,7 @@ def _change(batch: Batch) -> None:
     }
 
 
-def _split(lane: Lane, ratio: tuple[int, int]) -> Lane:
-    return variants.split(lane, *ratio)
-
-
-def test_at_least_500_histories_are_compared(batch: Batch) -> None:
+def at_least_500_histories_are_compared(batch: Batch) -> None:
     assert PARTS * HISTORIES >= 500
     assert len(batch.plain) == HISTORIES
     assert len({tuple(lane.lines()) for lane in batch.plain}) == HISTORIES
@@ -153,7 +151,7 @@ def test_at_least_500_histories_are_compared(batch: Batch) -> None:
     assert min(counts.values()) >= HISTORIES / 20, counts
 
 
-def test_positions_are_those_of_the_reference(
+def positions_are_those_of_the_reference(
     batch: Batch, server: Server, tmp_path: Path
 ) -> None:
     if not batch.mismatches:
@@ -169,7 +167,7 @@ def test_positions_are_those_of_the_reference(
     )
 
 
-def test_pnl_is_the_difference_of_prices_and_within_the_extremes(batch: Batch) -> None:
+def pnl_is_the_difference_of_prices_and_within_the_extremes(batch: Batch) -> None:
     for rows in batch.closed.values():
         for row in rows:
             sign = 1 if row["side"] == "long" else -1
@@ -187,27 +185,27 @@ def test_pnl_is_the_difference_of_prices_and_within_the_extremes(batch: Batch) -
             assert row["peak_quantity"] <= row["quantity"]
 
 
-def test_a_fill_cut_in_two_changes_nothing(batch: Batch) -> None:
+def a_fill_cut_in_two_changes_nothing(batch: Batch) -> None:
     # But the count of fills, and which of the halves opened the position.
     ignored = {"entry_fill_count", "exit_fill_count"}
     _assert_same(batch, "cut", ignored=ignored)
 
 
-def test_a_split_in_history_changes_no_dollars(batch: Batch) -> None:
+def a_split_in_history_changes_no_dollars(batch: Batch) -> None:
     # Positions that ended before it are stated in the units of their own end.
     units = {"quantity", "entry_price", "exit_price", "peak_quantity"}
     now = {"last_mark_price", "last_mark_at", "unrealized_pnl_dollars"}
     _assert_same(batch, "split", ignored=units | now)
 
 
-def test_mirrored_prices_and_sides_change_nothing_but_the_side(batch: Batch) -> None:
+def mirrored_prices_and_sides_change_nothing_but_the_side(batch: Batch) -> None:
     prices = {"entry_price", "exit_price", "last_mark_price"}
     # Of several last marks of one instant the highest price is shown.
     now = {"unrealized_pnl_dollars"}
     _assert_same(batch, "mirrored", ignored={"side"} | prices | now)
 
 
-def test_swapped_sides_negate_the_pnl_and_swap_the_extremes(batch: Batch) -> None:
+def swapped_sides_negate_the_pnl_and_swap_the_extremes(batch: Batch) -> None:
     def swap(row: dict[str, Any]) -> dict[str, Any]:
         best, worst = "best_unrealized_pnl_dollars", "worst_unrealized_pnl_dollars"
         turned = {**row, best: -row[worst], worst: -row[best]}
@@ -224,7 +222,7 @@ def test_swapped_sides_negate_the_pnl_and_swap_the_extremes(batch: Batch) -> Non
     _assert_same(batch, "swapped", ignored=ignored, told_as=swap)
 
 
-def test_any_order_of_delivery_and_repetition_give_the_same_rows(
+def delivered_otherwise_gives_the_same_rows(
     batch: Batch, part: int, server: Server, tmp_path: Path
 ) -> None:
     lines = batch.lines * 2
@@ -234,7 +232,7 @@ def test_any_order_of_delivery_and_repetition_give_the_same_rows(
         # Small batches, so that what belongs together meets in the database.
         replay(database, lines, tmp_path, batch_lines=700)
         assert database.query("select reason, message from raw.quarantine") == []
-        dbt.build(database)
+        dbt.build(database, comparing.MARTS, data_tests=False)
         want = batch.closed, batch.open
         found = comparing.differences(database, batch.lanes, want)
     finally:

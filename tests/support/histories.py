@@ -61,7 +61,7 @@ def lanes(draw: Draw) -> Lane:  # type: ignore[type-arg]
     """A lane with number 0; give it another with ``dataclasses.replace``."""
     kind = draw(st.sampled_from((STOCK, STOCK, STOCK, OPTION, OPTION, CRYPTO)))
     units = WHOLE if kind == OPTION else draw(st.sampled_from((WHOLE, FRACTIONAL)))
-    rows = _rows(draw, kind, units)
+    rows = _rows(draw, kind, units) if draw(st.booleans()) else []
     executions = _executions(draw, units, rows)
     executions += _amendments(draw, units, executions)
     observations = _observations(draw, [execution.at for execution in executions])

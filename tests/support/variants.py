@@ -70,21 +70,30 @@ def cut(lane: Lane) -> Lane:
 
 
 def can_be_split(lane: Lane) -> bool:
-    """Whether a factor of ten more or less leaves every quantity exact and no dust."""
-    quantities = [e.quantity for e in lane.executions]
+    """Whether it is a stock's, without other splits, and nothing of it is dust.
+
+    What is dust depends on the unit.
+    """
     return (
         lane.kind == STOCK
-        and all(quantity % 1 == 0 for quantity in quantities)
         and not any(row.type in reading.MOVING for row in lane.rows)
+        and not any(p.is_dust_closed for p in reference.positions(lane.lines()))
     )
 
 
-def split(lane: Lane, old: int, new: int) -> Lane:
-    """As if there had been an old:new split before the last day: no dollar changes.
+def ratio(lane: Lane) -> tuple[int, int]:
+    """Old and new units of a split after which every quantity is exact."""
+    whole = all(execution.quantity % 1 == 0 for execution in lane.executions)
+    return ((2, 1), (5, 1), (1, 2), (1, 10))[lane.number % (4 if whole else 2)]
+
+
+def split(lane: Lane) -> Lane:
+    """As if there had been a split before the last day: no dollar changes.
 
     What was before it is stated in old units: fewer, of a higher price.
     """
     at = datetime.combine(DAYS[-1], time(4), NEW_YORK)
+    old, new = ratio(lane)
     factor = Decimal(new) / Decimal(old)
     happened = _happened_at(lane)
 
