@@ -8,5 +8,5 @@ select
     count(*) as message_count,
     min(reason) as example_reason,
     max(quarantined_at) as last_quarantined_at
-from {{ source('alpaca', 'quarantine') }}
+from {{ ref('stg_alpaca__quarantined_messages') }}
 group by reason_code

@@ -58,6 +58,7 @@ ASSETS = [
     "staging: staging/stg_alpaca__instruments",
     "staging: staging/stg_alpaca__marks",
     "staging: staging/stg_alpaca__orders",
+    "staging: staging/stg_alpaca__quarantined_messages",
     "staging: staging/stg_dispatch__executions",
     "staging: staging/stg_dispatch__recommendations",
 ]
