@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import astuple, fields, replace
-from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -12,6 +11,7 @@ from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
 from ingest.sql import statement
 from ingest.staging import copy_rows
+from ingest.values import EARLIEST
 
 COLUMNS = [field.name for field in fields(OrderState)]
 
@@ -21,7 +21,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
     if not located:
         return
     newest: dict[tuple[str, str], tuple[OrderState, Entry]] = {}
-    for entry, order in sorted(located, key=_freshness):
+    for entry, order in _oldest_state_first(located):
         key = (order.account_name, order.order_id)
         known = newest.get(key)
         newest[key] = (_inherit(order, known[0]) if known else order, entry)
@@ -36,18 +36,22 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
     cursor.execute(statement("writer/link_orders"))
 
 
-def _freshness(located: Located) -> tuple[Any, ...]:
-    """The order of states, the same as in writer/insert_orders.sql.
+def _oldest_state_first(located: list[Located]) -> list[Located]:
+    """In the order of states, the same as in writer/insert_orders.sql.
 
-    Of copies that the broker dates alike the last received is kept, wherever a batch
-    ends: a parent's carries its legs, which change without it.
+    Of copies that the broker dates alike the first received counts as the newest, so
+    that it stays, wherever a batch ends and however often the others come again.
     """
-    entry, order = located
-    return (
-        order.updated_at,
-        order.filled_qty or 0,
-        order.status or "",
-        entry.received_at,
+    last_received_first = sorted(
+        located, key=lambda pair: pair[0].received_at or EARLIEST, reverse=True
+    )
+    return sorted(
+        last_received_first,
+        key=lambda pair: (
+            pair[1].updated_at,
+            pair[1].filled_qty or 0,
+            pair[1].status or "",
+        ),
     )
 
 

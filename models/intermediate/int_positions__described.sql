@@ -1,15 +1,3 @@
-{#
-    A table: four models read it, and each would look up all entry quotes anew.
-#}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_rows',
-        indexes=[{'columns': ['position_id']}],
-        post_hook='analyze {{ this }}'
-    )
-}}
-
 with positions as (
     select * from {{ ref('int_positions__derived') }}
 ),

@@ -69,12 +69,12 @@ def test_positions_are_the_expected_ones(
     dbt.build(database)
     for name in names:
         truth = shared / f"{name}.truth.csv"
+        command: list[str | Path] = [
+            *(sys.executable, shared / "check" / "compare_positions.py"),
+            *(shared / f"{name}.expected.csv", "--dsn", database.url),
+        ]
         done = subprocess.run(
-            [
-                *(sys.executable, shared / "check" / "compare_positions.py"),
-                *(shared / f"{name}.expected.csv", "--dsn", database.url),
-                *(["--truth", truth] if truth.exists() else []),
-            ],
+            [*command, "--truth", truth] if truth.exists() else command,
             capture_output=True,
             text=True,
             check=False,

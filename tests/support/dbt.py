@@ -71,7 +71,7 @@ def run(
     text = json.dumps(vars or {}, sort_keys=True)
     if text not in _parsed:
         _parsed[text] = _parse(text)
-    manifest = _parsed[text].deepcopy()
+    manifest: Manifest = _parsed[text].deepcopy()  # type: ignore[no-untyped-call]
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.database = database.name
         if node.relation_name:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
-from typing import TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -25,8 +25,8 @@ from tests.support.lanes import (
     Row,
 )
 
-T = TypeVar("T")
-Draw = Callable[[st.SearchStrategy[T]], T]
+#: Hypothesis' own function: what it draws depends on the strategy.
+Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -57,7 +57,7 @@ WHOLE, FRACTIONAL = "whole", "fractional"
 
 
 @st.composite
-def lanes(draw: Draw) -> Lane:  # type: ignore[type-arg]
+def lanes(draw: Draw) -> Lane:
     """A lane with number 0; give it another with ``dataclasses.replace``."""
     kind = draw(st.sampled_from((STOCK, STOCK, STOCK, OPTION, OPTION, CRYPTO)))
     units = WHOLE if kind == OPTION else draw(st.sampled_from((WHOLE, FRACTIONAL)))
@@ -74,23 +74,23 @@ def lanes(draw: Draw) -> Lane:  # type: ignore[type-arg]
     )
 
 
-def _quantity(draw: Draw, units: str) -> Decimal:  # type: ignore[type-arg]
+def _quantity(draw: Draw, units: str) -> Decimal:
     if units == WHOLE:
         return Decimal(draw(st.integers(1, 20)))
-    return draw(st.integers(1000, 20 * 10**9)) * NANO
+    return Decimal(draw(st.integers(1000, 20 * 10**9))) * NANO
 
 
-def _price(draw: Draw) -> Decimal:  # type: ignore[type-arg]
+def _price(draw: Draw) -> Decimal:
     if draw(st.booleans()):
         return Decimal(draw(st.integers(18, 22))) / 2
     return Decimal(draw(st.integers(90_000, 110_000))) / 10_000
 
 
-def _nanoseconds(draw: Draw) -> str:  # type: ignore[type-arg]
-    return draw(st.sampled_from(("000", "001", "500", "999")))
+def _nanoseconds(draw: Draw) -> str:
+    return str(draw(st.sampled_from(("000", "001", "500", "999"))))
 
 
-def _rows(draw: Draw, kind: str, units: str) -> list[Row]:  # type: ignore[type-arg]
+def _rows(draw: Draw, kind: str, units: str) -> list[Row]:
     rows: list[Row] = []
 
     def add(type_: str, day: date, quantity: Decimal, **more: object) -> None:
@@ -121,9 +121,7 @@ def _rows(draw: Draw, kind: str, units: str) -> list[Row]:  # type: ignore[type-
     return rows
 
 
-def _executions(  # type: ignore[type-arg]
-    draw: Draw, units: str, rows: list[Row]
-) -> list[Execution]:
+def _executions(draw: Draw, units: str, rows: list[Row]) -> list[Execution]:
     splits = _factors(rows)
     count = draw(st.integers(1, 7))
     places = sorted(draw(st.integers(0, len(INSTANTS) - 1)) for _ in range(count))
@@ -177,30 +175,30 @@ def _factors(rows: list[Row]) -> list[tuple[datetime, Decimal]]:
     ]
 
 
-def _amount(draw: Draw, units: str, net: Decimal) -> Decimal:  # type: ignore[type-arg]
+def _amount(draw: Draw, units: str, net: Decimal) -> Decimal:
     """What an order trades, so that positions grow, shrink, close, flip and crumble."""
     quantity = _quantity(draw, units)
     if not net:
-        return quantity * draw(st.sampled_from((1, -1)))
+        return quantity * Decimal(draw(st.sampled_from((1, -1))))
     direction = 1 if net > 0 else -1
     intent = draw(st.sampled_from(("add", "reduce", "close", "close", "dust", "flip")))
     if intent == "add":
         return direction * quantity
     if intent == "reduce":
         step = Decimal(1) if units == WHOLE else NANO
-        part = (abs(net) * draw(st.integers(1, 9)) / 10).quantize(step, ROUND_DOWN)
+        part = (abs(net) * Decimal(draw(st.integers(1, 9))) / 10).quantize(
+            step, ROUND_DOWN
+        )
         return -direction * max(part, step if units == WHOLE else SMALLEST)
     if intent == "flip":
         return -net - direction * quantity
     if intent == "dust" and units == FRACTIONAL:
-        off = draw(st.integers(-12, 12)) * NANO
+        off = Decimal(draw(st.integers(-12, 12))) * NANO
         return -direction * max(abs(net) + off, SMALLEST)
     return -net
 
 
-def _pieces(  # type: ignore[type-arg]
-    draw: Draw, units: str, quantity: Decimal
-) -> list[Decimal]:
+def _pieces(draw: Draw, units: str, quantity: Decimal) -> list[Decimal]:
     pieces, step = [], Decimal(1) if units == WHOLE else NANO
     smallest = Decimal(1) if units == WHOLE else SMALLEST
     for _ in range(draw(st.sampled_from((0, 0, 1, 2, 3)))):
@@ -211,9 +209,7 @@ def _pieces(  # type: ignore[type-arg]
     return [*pieces, quantity]
 
 
-def _amendments(  # type: ignore[type-arg]
-    draw: Draw, units: str, fills: list[Execution]
-) -> list[Execution]:
+def _amendments(draw: Draw, units: str, fills: list[Execution]) -> list[Execution]:
     """Busts and corrections, of fills and of corrections, before or after them."""
     made: list[Execution] = []
 
@@ -250,9 +246,7 @@ def _amendments(  # type: ignore[type-arg]
     return made
 
 
-def _observations(  # type: ignore[type-arg]
-    draw: Draw, fill_times: list[datetime]
-) -> list[Observation]:
+def _observations(draw: Draw, fill_times: list[datetime]) -> list[Observation]:
     observations = []
     for _ in range(draw(st.integers(0, 16))):
         at = draw(st.sampled_from(INSTANTS + 2 * fill_times))

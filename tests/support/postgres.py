@@ -11,15 +11,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
+import ingest.replay
 from ingest import config, embedded
 from ingest.database import connect
 from ingest.migrate import migrate
-from ingest.replay import Summary
-from ingest.replay import replay as run_replay
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -155,7 +155,7 @@ def _hurry(settings: config.Settings) -> None:
 
 def _with_database(url: str, name: str) -> str:
     if "://" not in url:
-        return make_dsn(**{**parse_dsn(url), "dbname": name})
+        return str(make_dsn(**{**parse_dsn(url), "dbname": name}))
     address, question, query = url.partition("?")
     scheme, _, rest = address.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/{name}{question}{query}"
@@ -167,16 +167,12 @@ def replay(
     folder: Path,
     *,
     batch_lines: int | None = None,
-) -> Summary:
+) -> ingest.replay.Summary:
     """Replay recordings (paths) or lines into the database, in this process.
 
     ``batch_lines``: how many lines make a transaction; small, to cross the borders
     between batches often. ``folder`` is for the lines, written as a recording.
     """
-    from unittest import mock
-
-    import ingest.replay
-
     paths = [str(part) for part in recording if isinstance(part, Path)]
     lines = [part for part in recording if isinstance(part, str)]
     if lines:
@@ -187,4 +183,4 @@ def replay(
     size = batch_lines or ingest.replay.BATCH_LINES
     with closing(database.connect()) as connection:
         with mock.patch.object(ingest.replay, "BATCH_LINES", size):
-            return run_replay(connection, paths)
+            return ingest.replay.replay(connection, paths)

@@ -39,5 +39,10 @@ set
     ingested_at = clock_timestamp(),
     payload = excluded.payload
 where
-    (excluded.updated_at, coalesce(excluded.filled_qty, 0), coalesce(excluded.status, ''), excluded.received_at)
-    > (stored.updated_at, coalesce(stored.filled_qty, 0), coalesce(stored.status, ''), stored.received_at);
+    (excluded.updated_at, coalesce(excluded.filled_qty, 0), coalesce(excluded.status, ''))
+    > (stored.updated_at, coalesce(stored.filled_qty, 0), coalesce(stored.status, ''))
+    or (
+        (excluded.updated_at, coalesce(excluded.filled_qty, 0), coalesce(excluded.status, ''))
+        = (stored.updated_at, coalesce(stored.filled_qty, 0), coalesce(stored.status, ''))
+        and excluded.received_at < stored.received_at
+    );
