@@ -41,6 +41,7 @@ commissions as (
     select
         order_legs.position_id,
         order_legs.leg_number,
+        order_legs.account_name,
         'commission:' || charged_orders.order_id as fee_id,
         charged_orders.commission_dollars * abs(order_legs.signed_quantity)
         / charged_orders.order_quantity as fee_dollars
@@ -82,6 +83,7 @@ day_fees as (
     select
         trading_days.position_id,
         trading_days.leg_number,
+        trading_days.account_name,
         charged_days.event_id as fee_id,
         charged_days.fee_dollars * trading_days.quantity
         / sum(trading_days.quantity) over (partition by charged_days.event_id, charged_days.account_name) as fee_dollars
