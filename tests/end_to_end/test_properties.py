@@ -64,9 +64,11 @@ def test_histories(
     try:
         summary = replay(database, batch.lines, tmp_path)
         assert not summary.quarantined, summary.problems
-        dbt.build(database)
+        dbt.build(database, data_tests=False)
         batch.closed, batch.open = comparing.built(database)
         batch.mismatches = comparing.mismatches(database, list(batch.lanes))
+        with subtests.test("the project's own data tests hold"):
+            dbt.run(database, ["test", "--select", "test_type:data"])
     finally:
         server.drop(database)
     for check in (

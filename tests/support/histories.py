@@ -247,10 +247,13 @@ def _amendments(draw: Draw, units: str, fills: list[Execution]) -> list[Executio
 
 
 def _observations(draw: Draw, fill_times: list[datetime]) -> list[Observation]:
-    observations = []
+    observations: list[Observation] = []
     for _ in range(draw(st.integers(0, 16))):
-        at = draw(st.sampled_from(INSTANTS + 2 * fill_times))
-        at += timedelta(microseconds=draw(st.sampled_from((0, 0, 0, 1, -1))))
+        if observations and draw(st.integers(0, 2)) == 0:
+            at = observations[-1].at
+        else:
+            at = draw(st.sampled_from(INSTANTS + 2 * fill_times))
+            at += timedelta(microseconds=draw(st.sampled_from((0, 0, 0, 1, -1))))
         seen = Observation(at=at, nanoseconds=_nanoseconds(draw))
         price = _price(draw)
         shape = draw(st.sampled_from("qqqttxyz0"))
