@@ -66,7 +66,13 @@ def empty_database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def shared() -> Path:
-    """The folder of shared recordings; skips where the checkout stands alone."""
+    """The folder of shared recordings; skips where the checkout stands alone.
+
+    Where they must be there, as in CI, their absence is a failure.
+    """
     if not SHARED.is_dir():
-        pytest.skip(f"no {SHARED.name} folder beside the checkout: its recordings")
+        reason = f"no {SHARED.name} folder beside the checkout: its recordings"
+        if os.environ.get("EXCURSION_REQUIRE_SHARED"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     return SHARED

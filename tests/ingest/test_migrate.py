@@ -102,7 +102,8 @@ def test_an_applied_file_may_not_change(
 
 def test_a_newer_database_is_refused(database: Database) -> None:
     database.execute(
-        "insert into raw.schema_migrations (version, name, checksum) values (9999, 'x', 'x')"
+        "insert into raw.schema_migrations (version, name, checksum)"
+        " values (9999, 'x', 'x')"
     )
     with pytest.raises(migrate.NotMigratedError, match="upgrade excursion"):
         run(database)

@@ -47,6 +47,9 @@ NANO = Decimal("0.000000001")
 #: No fill is smaller than what counts as dust: the broker's minimum is far above it.
 SMALLEST = Decimal("0.00000001")
 
+#: Dust only where quantities are fractional, else it is a close like the others.
+INTENTS = ("dust", "close", "dust", "flip", "add", "reduce", "close")
+
 #: Old units to new ones. The last two only for whole quantities: they could turn a
 #: small fraction into less than dust.
 RATIOS = ((1, 2), (2, 3), (1, 4), (3, 1), (10, 1))
@@ -54,13 +57,14 @@ RATIOS = ((1, 2), (2, 3), (1, 4), (3, 1), (10, 1))
 DELIVERIES = ("stream", "stream", "rest", "both")
 
 WHOLE, FRACTIONAL = "whole", "fractional"
+UNITS = (FRACTIONAL, WHOLE, FRACTIONAL)
 
 
 @st.composite
 def lanes(draw: Draw) -> Lane:
     """A lane with number 0; give it another with ``dataclasses.replace``."""
     kind = draw(st.sampled_from((STOCK, STOCK, STOCK, OPTION, OPTION, CRYPTO)))
-    units = WHOLE if kind == OPTION else draw(st.sampled_from((WHOLE, FRACTIONAL)))
+    units = WHOLE if kind == OPTION else draw(st.sampled_from(UNITS))
     rows = _rows(draw, kind, units) if draw(st.booleans()) else []
     executions = _executions(draw, units, rows)
     executions += _amendments(draw, units, executions)
@@ -123,7 +127,7 @@ def _rows(draw: Draw, kind: str, units: str) -> list[Row]:
 
 def _executions(draw: Draw, units: str, rows: list[Row]) -> list[Execution]:
     splits = _factors(rows)
-    count = draw(st.integers(1, 7))
+    count = draw(st.integers(2, 8))
     places = sorted(draw(st.integers(0, len(INSTANTS) - 1)) for _ in range(count))
     # Not the order of time: what is at one instant is ordered by it alone.
     numbers = draw(st.permutations(range(count)))
@@ -181,7 +185,7 @@ def _amount(draw: Draw, units: str, net: Decimal) -> Decimal:
     if not net:
         return quantity * Decimal(draw(st.sampled_from((1, -1))))
     direction = 1 if net > 0 else -1
-    intent = draw(st.sampled_from(("add", "reduce", "close", "close", "dust", "flip")))
+    intent = draw(st.sampled_from(INTENTS))
     if intent == "add":
         return direction * quantity
     if intent == "reduce":
@@ -231,7 +235,7 @@ def _amendments(draw: Draw, units: str, fills: list[Execution]) -> list[Executio
         return made[-1]
 
     for fill in fills:
-        if draw(st.integers(0, 7)):
+        if draw(st.integers(0, 9)) != 7:
             continue
         early = draw(st.booleans())
         plan = draw(st.sampled_from(("bust", "correct", "again", "chain", "twice")))
@@ -248,7 +252,7 @@ def _amendments(draw: Draw, units: str, fills: list[Execution]) -> list[Executio
 
 def _observations(draw: Draw, fill_times: list[datetime]) -> list[Observation]:
     observations: list[Observation] = []
-    for _ in range(draw(st.integers(0, 16))):
+    for _ in range(draw(st.integers(3, 20))):
         if observations and draw(st.integers(0, 2)) == 0:
             at = observations[-1].at
         else:
