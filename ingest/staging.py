@@ -16,6 +16,11 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 
 
+def values_of(fact: Any) -> tuple[Any, ...]:
+    """The fields of a fact in order: dataclasses.astuple would copy each value."""
+    return tuple(getattr(fact, name) for name in fact.__dataclass_fields__)
+
+
 def copy_rows(
     cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -10,7 +10,7 @@ from ingest.facts import Activity
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
 from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import copy_rows, values_of
 from ingest.tables import events
 
 # All but the event_id, which is the dedupe table's.
@@ -45,7 +45,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         cursor,
         "stage_activities",
         [*COLUMNS, "received_at", "line"],
-        ((*astuple(a)[1:], e.received_at, e.line) for e, a in new),
+        ((*values_of(a)[1:], e.received_at, e.line) for e, a in new),
     )
     cursor.execute(statement("writer/insert_activities"))
     rows = [(e, a.event_id, a.activity_type, a, e.channel, None) for e, a in new]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.facts import Execution, Recommendation
 from ingest.outcome import Located, Outcome
 from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import copy_rows, values_of
 
 Row = TypeVar("Row", Recommendation, Execution)
 
@@ -27,12 +27,13 @@ def write(
         return
     kind = row_type.__name__.lower()
     columns = [field.name for field in fields(row_type)]
-    ids = list({astuple(row)[0] for _, row in located})
+    key_column = columns[0]
+    ids = list({getattr(row, key_column) for _, row in located})
     cursor.execute(statement(f"writer/known_{kind}s"), {"ids": ids})
     known: dict[str, Row] = {row[0]: row_type(*row) for row in cursor.fetchall()}
     changed: dict[str, Row] = {}
     for entry, row in located:
-        key = astuple(row)[0]
+        key = getattr(row, key_column)
         merged, why = merge(known[key], row) if key in known else (row, None)
         if why is not None:
             reason = f"{kind} {key}: {why}"
@@ -42,7 +43,7 @@ def write(
         else:
             known[key] = changed[key] = merged
             outcome.tally[kind, "written"] += 1
-    rows = (astuple(row) for row in changed.values())
+    rows = (values_of(row) for row in changed.values())
     copy_rows(cursor, f"stage_{kind}s", columns, rows)
     cursor.execute(statement(f"writer/insert_{kind}s"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -10,7 +10,7 @@ from ingest.facts import OrderState
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
 from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import copy_rows, values_of
 from ingest.values import EARLIEST
 
 COLUMNS = [field.name for field in fields(OrderState)]
@@ -29,7 +29,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         cursor,
         "stage_orders",
         [*COLUMNS, "received_at", "line"],
-        ((*astuple(o), e.received_at, e.line) for o, e in newest.values()),
+        ((*values_of(o), e.received_at, e.line) for o, e in newest.values()),
     )
     cursor.execute(statement("writer/insert_orders"))
     outcome.count("order", len(newest), cursor.rowcount)
