@@ -73,7 +73,9 @@ class FillLedger:
 
     After the last ``admit``: ``inserted`` are new fills, ``aliases`` maps further
     event ids to the fill that they name, ``changed`` are stored fills whose cum_qty
-    or superseded_by moved, ``released`` are event ids to forget in the dedupe table.
+    or superseded_by moved, ``released`` are event ids to forget in the dedupe table,
+    ``freed_orders`` are orders of which an execution was taken back: another one may
+    have been refused at its place.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class FillLedger:
         self.aliases: dict[str, tuple[Fill, str]] = {}
         self.changed: set[str] = set()
         self.released: set[str] = set()
+        self.freed_orders: set[str] = set()
         self.fills: dict[str, StoredFill] = {}
         self._fill_of_event: dict[str, str] = {}
         self._live: dict[tuple[str, str, Decimal | None], str] = {}
@@ -217,6 +220,7 @@ class FillLedger:
                 self._superseded[row.place] = row.event_id
             row.superseded_by = by
             self.changed.add(row.event_id)
+            self.freed_orders.add(row.order_id)
 
     def _remember(self, row: StoredFill) -> None:
         self.fills[row.event_id] = row

@@ -10,7 +10,7 @@ from ingest.errors import ExcursionError
 from ingest.facts import Fill
 from ingest.ledger import REST, FillLedger, StoredFill, Verdict
 from ingest.outcome import Located, Outcome
-from ingest.recording import Entry
+from ingest.recording import Entry, parse_line
 from ingest.sql import statement
 from ingest.staging import copy_rows
 from ingest.tables import events
@@ -28,15 +28,42 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         return
     ledger = _load(cursor, [fill for _, fill in located])
     entry_of: dict[str, Entry] = {}
-    for entry, fill in located:
+    # Busts and corrections first: they free the places that others may take.
+    for entry, fill in sorted(located, key=lambda pair: pair[1].kind == "fill"):
         verdict, why = ledger.admit(fill)
         if verdict is Verdict.CONTRADICTS:
             outcome.quarantine(entry, "contradicts_stored_fill", why)
         else:
             entry_of.setdefault(fill.event_id, entry)
             outcome.tally["fill", verdict.value] += 1
+    if ledger.freed_orders:
+        _try_again(cursor, ledger, entry_of, outcome)
     _apply_changes(cursor, ledger)
     _insert(cursor, ledger, entry_of)
+
+
+def _try_again(
+    cursor: Cursor, ledger: FillLedger, entry_of: dict[str, Entry], outcome: Outcome
+) -> None:
+    """Executions that came before the bust that makes room for them.
+
+    They contradicted what was stored then; without another try the order of delivery
+    would matter.
+    """
+    orders = {"order_ids": [f"%{order_id}%" for order_id in ledger.freed_orders]}
+    cursor.execute(statement("writer/contradicting_messages"), orders)
+    for quarantine_id, message in cursor.fetchall():
+        entry = parse_line(message.encode())
+        fills = [fact for fact in entry.facts if isinstance(fact, Fill)]
+        verdicts = [
+            ledger.admit(fill)[0]
+            for fill in fills
+            if fill.order_id in ledger.freed_orders
+        ]
+        if verdicts and Verdict.CONTRADICTS not in verdicts:
+            entry_of.update((fill.event_id, entry) for fill in fills)
+            outcome.tally["fill", "written"] += verdicts.count(Verdict.WRITTEN)
+            cursor.execute(statement("writer/release_quarantine"), (quarantine_id,))
 
 
 def _load(cursor: Cursor, fills: list[Fill]) -> FillLedger:

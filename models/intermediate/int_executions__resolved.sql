@@ -53,8 +53,8 @@ last_words as (
         row_number() over (
             partition by rooted.root_event_id
             order by
-                rooted.depth desc,
                 superseding.executed_at desc,
+                rooted.depth desc,
                 superseding.event_id desc
         ) as newness
     from rooted

@@ -161,6 +161,26 @@ def test_a_bust_supersedes_before_or_after(
     ) == [("fill", "exec:bbbbbbbb-5813-471e-8de6-4243ff0e8668"), ("bust", None)]
 
 
+def test_what_a_bust_makes_room_for_may_come_before_it(
+    writer: Writer, database: Database
+) -> None:
+    again = streamed(execution_id="dddddddd-5813-471e-8de6-4243ff0e8668")
+    bust = streamed(
+        event="trade_bust",
+        execution_id="bbbbbbbb-5813-471e-8de6-4243ff0e8668",
+        previous_execution_id="c1aa3140-5813-471e-8de6-4243ff0e8668",
+        qty="-10",
+    )
+    write(writer, streamed())
+    assert write(writer, again)["message", "quarantined"] == 1
+    assert write(writer, bust)["fill", "written"] == 2
+    assert database.query(
+        "select event_id from raw.fills where kind = 'fill' and superseded_by is null"
+    ) == [("exec:dddddddd-5813-471e-8de6-4243ff0e8668",)]
+    assert database.query("select count(*) from raw.quarantine") == [(0,)]
+    assert write(writer, again, bust)["fill", "duplicate"] == 2
+
+
 def test_a_dispatch_row_fills_in_and_never_changes(
     writer: Writer, database: Database
 ) -> None:

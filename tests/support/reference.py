@@ -166,7 +166,7 @@ def standing(facts: Facts) -> dict[str, Execution]:
         while root.names is not None:
             root, depth = facts.executions[root.names], depth + 1
         if depth:
-            word = (depth, execution.at, execution.execution_id, execution)
+            word = (execution.at, depth, execution.execution_id, execution)
             words[root.execution_id].append(word)
     result = {}
     for name, fill in fills.items():

@@ -1,0 +1,1 @@
+delete from raw.quarantine where id = %s;
