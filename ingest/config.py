@@ -58,7 +58,8 @@ class Settings:
 
     Attributes:
         root: The checkout: the nearest folder at or above the working directory
-            with a ``dbt_project.yml``, else the working directory. Absolute.
+            with a ``dbt_project.yml``, else the one that the program is installed
+            from, else the working directory. Absolute.
         state_dir: Where everything that a run leaves behind lives: the embedded
             server, spool, logs. ``EXCURSION_STATE_DIR``, default ``.excursion``
             in ``root``; a relative one is relative to ``root``. Absolute; may not
@@ -123,7 +124,9 @@ def load(
 
 
 def _checkout_root(cwd: Path) -> Path:
-    for folder in (cwd, *cwd.parents):
+    # From elsewhere the program's own checkout counts, where it is installed from one:
+    # a second, empty database in whatever folder one stands in helps nobody.
+    for folder in (cwd, *cwd.parents, Path(__file__).resolve().parents[1]):
         if (folder / "dbt_project.yml").is_file():
             return folder
     return cwd

@@ -196,7 +196,9 @@ def _settle(connection: Connection, days: Iterable[str]) -> None:
 
 def _note(summary: Summary, entry: Entry, problem: Problem) -> None:
     if len(summary.problems) < SHOWN_PROBLEMS:
-        shown = entry.line if len(entry.line) <= 80 else entry.line[:77] + "..."
+        # What a terminal would obey is not for showing.
+        line = "".join(c if c.isprintable() else "?" for c in entry.line[:81])
+        shown = line if len(line) <= 80 else f"{line[:77]}..."
         summary.problems.append(f"{problem.reason}: {shown}")
 
 
@@ -245,3 +247,5 @@ def print_summary(summary: Summary, out: TextIO = sys.stdout) -> None:
         print(f"    {problem}", file=out)
     if summary.quarantined > len(summary.problems):
         print("    ... the rest is in raw.quarantine", file=out)
+    if summary.written():
+        print("`.venv/bin/dbt build` brings the tables up to date", file=out)

@@ -101,7 +101,7 @@ class Mix:
     one_instant: float = 0.3
     """Of those, the ones whose executions share a microsecond."""
     inverted: float = 0.0
-    """Of the others, the ones whose last execution states an earlier time (F6)."""
+    """Of the others, the ones whose last execution states an earlier time."""
     on_a_mark: float = 0.01
     """Orders that fill at the very instant of a mark."""
     scale_in: float = 0.08

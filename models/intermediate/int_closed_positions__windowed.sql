@@ -1,3 +1,7 @@
+{%- if var('as_of_date') and not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', var('as_of_date') | string) -%}
+    {{ exceptions.raise_compiler_error("as_of_date is not a date like 2025-03-10: " ~ var('as_of_date')) }}
+{%- endif -%}
+
 with positions as (
     select * from {{ ref('position_history') }}
 ),

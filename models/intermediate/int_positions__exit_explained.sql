@@ -20,8 +20,13 @@ activities as (
     select * from {{ ref('stg_alpaca__account_activities') }}
 ),
 
+-- Written as the bots write it, or folded: both are found.
 aliases as (
-    select * from {{ ref('exit_reason_aliases') }}
+    select
+        {{ folded('alias') }} as alias,
+        min(label) as label
+    from {{ ref('exit_reason_aliases') }}
+    group by 1
 ),
 
 labels as (

@@ -113,7 +113,4 @@ def test_every_named_test_has_a_fault() -> None:
                         text,
                     )
                 )
-    assert named - set(FAULTS) == {
-        # The seed is checked against itself; it is not data that can go wrong.
-        "exit_reason_aliases_are_folded"
-    }
+    assert named - set(FAULTS) == set()

@@ -25,8 +25,11 @@ def test_the_checkout_is_the_nearest_folder_with_a_dbt_project(tmp_path: Path) -
     assert settings.state_dir == tmp_path / ".excursion"
 
 
-def test_outside_a_checkout_the_working_directory_counts(tmp_path: Path) -> None:
-    assert config.load({}, cwd=tmp_path).root == tmp_path
+def test_elsewhere_the_checkout_that_the_program_is_installed_from_counts(
+    tmp_path: Path,
+) -> None:
+    checkout = Path(__file__).resolve().parents[2]
+    assert config.load({}, cwd=tmp_path).root == checkout
 
 
 def test_a_relative_state_folder_is_relative_to_the_checkout(tmp_path: Path) -> None:

@@ -120,6 +120,10 @@ FAULTS = {
         update analytics.strategy_stats set asset_type = 'bond'
         where asset_type = 'crypto'
     """,
+    "assert_exit_reason_aliases_mean_one_label": """
+        insert into analytics.exit_reason_aliases (alias, label)
+        values ('Take profit!', 'sl')
+    """,
     "exit_reason_aliases_label_is_in_the_list": """
         update analytics.exit_reason_aliases set label = 'target'
         where alias = 'take_profit'
