@@ -31,12 +31,12 @@ def cli() -> None:
     """Record what trading bots do on Alpaca, and learn from it."""
 
 
-@cli.group()
+@cli.group(short_help="Start, stop, find or empty the database.")
 def db() -> None:
     """The database: DATABASE_URL, the PG* variables, or an embedded server."""
 
 
-@db.command()
+@db.command(short_help="Start the embedded server.")
 def start() -> None:
     """Start the embedded server and wait until it takes connections."""
     from ingest import config, embedded
@@ -53,7 +53,7 @@ def start() -> None:
     click.echo(f"{verb}: {settings.database}")
 
 
-@db.command()
+@db.command(short_help="Stop the embedded server.")
 def stop() -> None:
     """Stop the embedded server."""
     from ingest import config, embedded
@@ -67,7 +67,7 @@ def stop() -> None:
         click.echo("not running")
 
 
-@db.command()
+@db.command(short_help="Tell whether the database takes connections.")
 @click.pass_context
 def status(context: click.Context) -> None:
     """Tell whether the database takes connections; exit status 3 if not."""
@@ -95,7 +95,7 @@ def status(context: click.Context) -> None:
     click.echo(f"running: {settings.database}, from {settings.source.value}")
 
 
-@db.command()
+@db.command(short_help="Print the database's URL.")
 def url() -> None:
     """Print the database's URL, ready for DATABASE_URL.
 
@@ -107,7 +107,10 @@ def url() -> None:
     click.echo(settings.dsn)
 
 
-@db.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@db.command(
+    short_help="Open psql on the database.",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database; arguments go to psql."""
@@ -128,7 +131,34 @@ def psql(arguments: tuple[str, ...]) -> None:
     os.execv(program, [str(program), "-d", make_dsn(**parameters), *arguments])  # noqa: S606
 
 
-@cli.command()
+@db.command(short_help="Empty the embedded database.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(yes: bool) -> None:
+    """Drop the embedded database with all that is in it, and create it empty.
+
+    Whoever is connected to it is disconnected. Other databases are never touched.
+    """
+    from ingest import config, embedded
+    from ingest.errors import UsageError
+
+    settings = config.load()
+    if settings.source is not config.Source.EMBEDDED:
+        raise UsageError(f"{_in_use(settings)}: only the embedded one is ever reset")
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "everything in the embedded database would be dropped: confirm with"
+            " `excursion db reset --yes`"
+        )
+    embedded.start(settings)
+    held = f"{settings.database}, with {_contents(settings)}"
+    if not yes and not click.confirm(f"drop {held}?"):
+        raise UsageError("not confirmed: nothing was dropped")
+    embedded.reset(settings)
+    click.echo(f"dropped: {held}")
+    click.echo("it is empty now: `excursion migrate` makes its tables")
+
+
+@cli.command(short_help="Bring the raw schema up to date.")
 def migrate() -> None:
     """Bring the raw schema up to date, and look whether it is."""
     from ingest.database import connect
@@ -142,7 +172,7 @@ def migrate() -> None:
     )
 
 
-@cli.command()
+@cli.command(short_help="Write recordings (JSON Lines) into the database.")
 @click.argument("recordings", nargs=-1, required=True, metavar="FILE...")
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything was quarantined.")
 @click.option("--wait", is_flag=True, help="Queue behind a replay that is running.")
@@ -159,17 +189,22 @@ def replay(recordings: tuple[str, ...], strict: bool, wait: bool) -> None:
     summary = run(connect(), recordings, wait=wait, progress=sys.stderr)
     print_summary(summary)
     if strict and summary.quarantined:
-        raise ExcursionError(
-            f"{summary.quarantined:,} messages were quarantined (--strict)"
-        )
+        n = summary.quarantined
+        verb = "message was" if n == 1 else "messages were"
+        raise ExcursionError(f"{n:,} {verb} quarantined (--strict)")
 
 
-@cli.command()
+@cli.command(short_help="Tell what is normal, how losers look, how long winners take.")
 @click.argument("ticker", required=False)
 @click.option(
     "--strategy",
     type=click.Choice(["day_trade", "swing_trade", "conservative", "unassigned"]),
     help="Only this strategy; unassigned: trades that no bot sent.",
+)
+@click.option(
+    "--asset",
+    type=click.Choice(["stock", "option", "crypto"]),
+    help="Only this type of asset (default: all of them together).",
 )
 @click.option(
     "--as-of",
@@ -183,14 +218,16 @@ def replay(recordings: tuple[str, ...], strict: bool, wait: bool) -> None:
     metavar="DAYS",
     help="A window that was computed (default: the longest).",
 )
-@click.option("--json", "form", flag_value="json", help="One JSON object.")
-@click.option("--csv", "form", flag_value="csv", help="One line per figure.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--csv", "as_csv", is_flag=True, help="One line per figure.")
 def stats(
     ticker: str | None,
     strategy: str | None,
+    asset: str | None,
     as_of: datetime | None,
     lookback: int | None,
-    form: str | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """What is normal, what does a loser look like, how long do winners take?
 
@@ -202,22 +239,27 @@ def stats(
     from ingest.database import connect
     from ingest.stats import report
 
+    if as_json and as_csv:
+        raise click.UsageError(
+            "--json and --csv exclude each other", click.get_current_context()
+        )
     found = report(
         connect(),
         ticker=ticker.upper() if ticker else None,
         strategy=strategy,
+        asset=asset,
         as_of=as_of.date() if as_of else None,
         lookback_days=lookback,
     )
-    if form == "json":
+    if as_json:
         click.echo(stats_export.as_json(found))
-    elif form == "csv":
+    elif as_csv:
         click.echo(stats_export.as_csv(found), nl=False)
     else:
         stats_output.show(found, Console(highlight=False))
 
 
-@cli.command()
+@cli.command(short_help="Look whether everything that is promised holds.")
 @click.option(
     "--min-coverage",
     type=click.FloatRange(0, 100),
@@ -243,10 +285,11 @@ def verify(min_coverage: float) -> None:
         click.echo(f"{click.style(word, color)} {result.promise}: {result.evidence}")
         failed += not result.passed
     if failed:
-        raise ExcursionError(f"{failed} of the promises do not hold")
+        verb = "does" if failed == 1 else "do"
+        raise ExcursionError(f"{failed} of the promises {verb} not hold")
 
 
-@cli.command()
+@cli.command(short_help="Show the whole thing on generated data.")
 def demo() -> None:
     """Show the whole thing on generated data; a second run changes nothing."""
     from rich.console import Console
@@ -257,37 +300,70 @@ def demo() -> None:
     demonstration.run(config.load(), Console(highlight=False))
 
 
-@cli.command()
+@cli.command(short_help="Write the documentation of every model as one page.")
 def docs() -> None:
     """Write the documentation of every model as one HTML file."""
     from ingest import config, dbt_project, embedded
+    from ingest.database import connect
 
     settings = config.load()
     dbt_project.require_checkout(settings)
     if settings.source is config.Source.EMBEDDED:
         embedded.start(settings)
+    # dbt would say in many lines that nothing answers.
+    connect(settings).close()
     try:
         page = dbt_project.write_docs(settings)
     except dbt_project.DbtError as error:
         if error.output:
             click.echo(error.output, err=True)
         raise
-    click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB, opens in any browser)")
+    url = page.resolve().as_uri()
+    click.echo(f"{url} ({page.stat().st_size / 1e6:.1f} MB, opens in any browser)")
 
 
 def _in_use(settings: Settings) -> str:
     return f"the database is {settings.database}, from {settings.source.value}"
 
 
+def _contents(settings: Settings) -> str:
+    """What the database holds, as far as a user would miss it."""
+    import psycopg2
+
+    from ingest.database import connect
+    from ingest.errors import DatabaseError
+    from ingest.verify_raw import one_row
+
+    try:
+        found = one_row(connect(settings), "verify_facts")
+    except (psycopg2.ProgrammingError, DatabaseError):
+        return "no fills"
+    if not found.fills:
+        return "no fills"
+    return (
+        f"{_many(found.fills, 'fill')} of {_many(found.accounts, 'account')},"
+        f" {found.first_day} to {found.last_day}, and about"
+        f" {_many(found.marks, 'mark')}"
+    )
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def main() -> None:
     """Run the command line; every failure is one line and an exit status."""
     debug = bool(os.environ.get("EXCURSION_DEBUG"))
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="excursion", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "excursion"
+        said = error.format_message().rstrip(".")
+        _fail(f"{said}; see `{command} --help`", error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except click.Abort:

@@ -23,7 +23,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +137,22 @@ def stop(settings: Settings) -> bool:
                 )
             time.sleep(0.02)
     return True
+
+
+def reset(settings: Settings) -> None:
+    """Replace the database by an empty one, disconnecting whoever uses it."""
+    import psycopg2
+    from psycopg2.extensions import make_dsn
+
+    start(settings)
+    with _lock(settings.state_dir):
+        connection = psycopg2.connect(make_dsn(settings.dsn, dbname="postgres"))
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            name = EMBEDDED_DATABASE
+            # Not there where a reset was interrupted: another one completes it.
+            cursor.execute(f"drop database if exists {name} with (force)")
+            cursor.execute(f"create database {name}")
 
 
 @contextmanager

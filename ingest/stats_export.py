@@ -3,16 +3,20 @@
 JSON, one object; keys are only ever added::
 
     ticker, strategy_type       null: all
+    asset_type                  null: all
     as_of_date, lookback_days   the row of strategy_stats
     exits_from, exits_to        trading dates (New York) whose exits count
     n_trades, is_reliable
+    n_winners, n_losers         the other trades (n_scratches) did neither
+    n_by_asset                  {asset_type: trades}
     answers                     normal, losers, holding: one sentence each
     normal, losers, holding     {metric: {value, n, low, high}}
     exit_reasons                [{exit_reason, n, is_reliable, metric: {...}, ...}]
     top                         [{ticker, strategy_type, n, is_reliable, metric: {...}}]
 
-CSV has a line per figure: question, metric, value, n, low, high. The metrics of a list
-carry its names before their own: ``tp.share``, ``AAPL.day_trade.win_rate``.
+CSV has a line per figure: as_of_date, lookback_days, ticker, strategy_type, asset_type
+(what was asked for, empty: all), question, metric, value, n, low, high. The metrics of
+a list carry its names before their own: ``tp.share``, ``AAPL.day_trade.win_rate``.
 
 ``ingest.stats.Figure`` tells the units; ``low`` and ``high`` are a 95 % interval, null
 or empty where there is none. Numbers have at most nine decimals.
@@ -27,7 +31,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from ingest.stats import Figure, Report
+from ingest.stats import Report
+from ingest.stats_figures import Figure
 from ingest.stats_output import answers
 
 #: Decimals of every number, those of the marts.
@@ -39,12 +44,17 @@ def as_json(report: Report) -> str:
     members: dict[str, Any] = {
         "ticker": report.ticker,
         "strategy_type": report.strategy,
+        "asset_type": report.asset,
         "as_of_date": report.as_of_date.isoformat(),
         "lookback_days": report.lookback_days,
         "exits_from": report.exits_from.isoformat(),
         "exits_to": report.as_of_date.isoformat(),
         "n_trades": report.n_trades,
         "is_reliable": report.is_reliable,
+        "n_winners": report.n_winners,
+        "n_losers": report.n_losers,
+        "n_scratches": report.n_scratches,
+        "n_by_asset": report.n_by_asset,
         "answers": answers(report),
     }
     for question, figures in report.figures.items():
@@ -69,13 +79,18 @@ def as_csv(report: Report) -> str:
     """One line per figure, the first with the names of the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("question", "metric", "value", "n", "low", "high"))
+    writer.writerow(
+        ("as_of_date", "lookback_days", "ticker", "strategy_type", "asset_type")
+        + ("question", "metric", "value", "n", "low", "high")
+    )
+    window = (report.as_of_date.isoformat(), report.lookback_days)
+    asked_for = (*window, report.ticker, report.strategy, report.asset)
 
     def write(prefix: str, figures: Iterable[Figure]) -> None:
         for f in figures:
-            numbers = [_plain(number) for number in (f.value, f.low, f.high)]
-            value, low, high = numbers
-            writer.writerow((f.question, prefix + f.metric, value, f.n, low, high))
+            value, low, high = (_plain(number) for number in (f.value, f.low, f.high))
+            name = prefix + f.metric
+            writer.writerow((*asked_for, f.question, name, value, f.n, low, high))
 
     for figures in report.figures.values():
         write("", figures.values())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-from ingest.stats import RELIABLE_TRADES, Figure, Group, Report
+from ingest.stats import Report
+from ingest.stats_figures import RELIABLE_TRADES, Figure, Group
 
-#: A terminal this wide shows labels in one piece.
+#: A terminal this wide has room for every column.
 ROOMY = 100
 
 #: Wider than any table.
@@ -78,10 +80,13 @@ def show(report: Report, console: Console) -> None:
     """Print the report: per question its answer, then the figures behind it."""
     wide = console.width >= ROOMY
     who = "all tickers" if report.ticker is None else report.ticker
+    kind = f"{report.asset}, " if report.asset else ""
     strategy = report.strategy or "all strategies"
-    heading = f"{who}, {strategy}: {_count(report.n_trades, 'closed trade')}"
-    _line(console, heading, "bold")
-    _line(
+    heading = f"{who}, {kind}{strategy}: {_count(report.n_trades, 'closed trade')}"
+    print_line(console, heading, "bold")
+    for line in _composition(report):
+        print_line(console, line)
+    print_line(
         console,
         f"exits {report.exits_from} to {report.as_of_date}"
         f" ({report.lookback_days} days); [low, high] is the 95% interval",
@@ -96,14 +101,35 @@ def show(report: Report, console: Console) -> None:
     )
     for question, answer, table in sections:
         console.print()
-        _line(console, question, "bold cyan")
+        print_line(console, question, "bold cyan")
         if answer:
-            _line(console, answer)
+            print_line(console, answer)
         print_table(console, table)
     if report.top:
         console.print()
-        _line(console, "Most traded", "bold cyan")
+        print_line(console, "Most traded", "bold cyan")
         print_table(console, top_table(report.top))
+
+
+def _composition(report: Report) -> Iterator[str]:
+    """What the trades are made of, where that is easily taken for something else."""
+    if report.n_scratches:
+        yield (
+            f"{report.n_winners:,} won, {report.n_losers:,} lost,"
+            f" {report.n_scratches:,} neither won nor lost"
+        )
+    if len(report.n_by_asset) > 1:
+        *others, last = (f"{n:,} {asset}" for asset, n in report.n_by_asset.items())
+        yield (
+            f"{', '.join(others)} and {last} trades together: --asset tells them apart"
+        )
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """Print a sentence, wrapped to the terminal, without blanks at the ends."""
+    for line in Text(text, style=style).wrap(console, console.width):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -111,8 +137,19 @@ def print_table(console: Console, table: Table) -> None:
     boundless = console.options.update(width=ENDLESS)
     width = console.width
     console.width = max(width, Measurement.get(console, boundless, table).maximum)
-    console.print(table)
+    for line in console.render_lines(table, pad=False):
+        console.print(Segments(_trimmed(line)))
     console.width = width
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """The line without the blanks at its end."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())
+    return kept
 
 
 def new_table(*columns: str, text_columns: int = 1) -> Table:
@@ -211,22 +248,16 @@ def _beside(
 
 
 def _exit_table(report: Report, wide: bool) -> Table:
-    table = new_table(
-        "exit reason",
-        "n",
-        "share",
-        "won",
-        "median\nreturn",
-        "avg\nMAE",
-        "avg\nMFE",
-        "net\ndollars",
-    )
+    # A label is what programs write: it is never broken. In 80 columns n must do.
+    share = ["share"] if wide else []
+    heads = ("won", "median\nreturn", "avg\nMAE", "avg\nMFE", "net\ndollars")
+    table = new_table("exit reason", "n", *share, *heads)
     for group in report.exit_reasons:
         f = group.figures
         table.add_row(
-            group.names[0] if wide else _folded(group.names[0]),
+            group.names[0],
             f"{group.n:,}",
-            _rate(f["share"]),
+            *([_rate(f["share"])] if wide else []),
             _percent(f["win_rate"].value, 100, 0),
             _percent(f["median_return_pct"].value),
             _percent(f["avg_mae_pct"].value),
@@ -303,16 +334,3 @@ def _duration(minutes: Decimal | None) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _folded(label: str) -> str:
-    """A long label in two lines, broken at the underscore nearest to its middle."""
-    breaks = [place for place, sign in enumerate(label, start=1) if sign == "_"]
-    if len(label) <= 16 or not breaks:
-        return label
-    at = min(breaks, key=lambda place: abs(place - len(label) / 2))
-    return f"{label[:at]}\n{label[at:]}"
-
-
-def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style))

@@ -1,7 +1,3 @@
-{%- if var('as_of_date') and not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', var('as_of_date') | string) -%}
-    {{ exceptions.raise_compiler_error("as_of_date is not a date like 2025-03-10: " ~ var('as_of_date')) }}
-{%- endif -%}
-
 with positions as (
     select * from {{ ref('position_history') }}
 ),
@@ -15,7 +11,7 @@ dated as (
 
 as_of as (
     {% if var('as_of_date') -%}
-    select date '{{ var("as_of_date") }}' as as_of_date
+    select {{ date_literal(var('as_of_date')) }} as as_of_date
     {%- else -%}
     select max(exit_date) as as_of_date from dated
     {%- endif %}

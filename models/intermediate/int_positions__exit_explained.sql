@@ -23,10 +23,10 @@ activities as (
 -- Written as the bots write it, or folded: both are found.
 aliases as (
     select
-        {{ folded('alias') }} as alias,
-        min(label) as label
-    from {{ ref('exit_reason_aliases') }}
-    group by 1
+        {{ folded('written.alias') }} as folded_alias,
+        min(written.label) as meant_label
+    from {{ ref('exit_reason_aliases') }} as written
+    group by {{ folded('written.alias') }}
 ),
 
 labels as (
@@ -57,10 +57,10 @@ dispatch_reasons as (
     select
         said.position_id,
         said.exit_reason as exit_reason_raw,
-        coalesce(labels.label, aliases.label, 'unknown') as exit_reason
+        coalesce(labels.label, aliases.meant_label, 'unknown') as exit_reason
     from said
     left join labels on said.folded_reason = labels.label
-    left join aliases on said.folded_reason = aliases.alias
+    left join aliases on said.folded_reason = aliases.folded_alias
     where said.candidate_rank = 1
 ),
 

@@ -1,4 +1,4 @@
--- Every ticker that has statistics for the date and strategy, most traded first.
+-- Every ticker that has statistics for the date, strategy and asset type, most traded first.
 select ticker
 from analytics.strategy_stats
 where
@@ -6,5 +6,5 @@ where
     and lookback_days = %(lookback_days)s
     and not is_all_tickers
     and strategy_type = coalesce(%(strategy)s, 'ALL')
-    and asset_type = 'ALL'
+    and asset_type = coalesce(%(asset)s, 'ALL')
 order by n_trades desc, ticker;

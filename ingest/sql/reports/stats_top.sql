@@ -9,6 +9,6 @@ where
     and not is_all_tickers
     and strategy_type <> 'ALL'
     and (%(strategy)s::text is null or strategy_type = %(strategy)s)
-    and asset_type = 'ALL'
+    and asset_type = coalesce(%(asset)s, 'ALL')
 order by n_trades desc, ticker, strategy_type
 limit %(limit)s;
