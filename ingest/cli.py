@@ -328,27 +328,26 @@ def _in_use(settings: Settings) -> str:
 
 def _contents(settings: Settings) -> str:
     """What the database holds, as far as a user would miss it."""
+    from contextlib import closing
+
     import psycopg2
 
     from ingest.database import connect
     from ingest.errors import DatabaseError
-    from ingest.verify_raw import one_row
+    from ingest.verify_raw import counted, one_row
 
     try:
-        found = one_row(connect(settings), "verify_facts")
+        with closing(connect(settings)) as connection:
+            found = one_row(connection, "verify_facts")
     except (psycopg2.ProgrammingError, DatabaseError):
         return "no fills"
     if not found.fills:
         return "no fills"
     return (
-        f"{_many(found.fills, 'fill')} of {_many(found.accounts, 'account')},"
-        f" {found.first_day} to {found.last_day}, and about"
-        f" {_many(found.marks, 'mark')}"
+        f"{counted(found.fills, 'fill')} of {counted(found.accounts, 'account')},"
+        f" {found.first_day} to {found.last_day}, and"
+        f" about {counted(found.marks, 'mark')}"
     )
-
-
-def _many(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def main() -> None:

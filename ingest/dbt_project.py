@@ -14,6 +14,7 @@ from ingest.errors import ExcursionError, UsageError
 #: Lines of dbt's output that are shown when it fails; its log has all of them.
 SHOWN_LINES = 40
 
+_WARNED = re.compile(r"\d+ of \d+ WARN (\d+) (\S+)")
 _IDLE = re.compile(r"\d+ of \d+ (START|OK|PASS|SKIP|NO-OP)\b")
 
 
@@ -70,7 +71,8 @@ def run(settings: Settings, *arguments: str) -> str:
         lines = [line for line in done.stdout.splitlines() if not _IDLE.search(line)]
         what = " ".join(arguments)
         raise DbtError(
-            f"`dbt {what}` failed: its output is above", "\n".join(lines[-SHOWN_LINES:])
+            f"`.venv/bin/dbt {what}` failed: its output is above",
+            "\n".join(lines[-SHOWN_LINES:]),
         )
     return done.stdout
 
@@ -79,6 +81,15 @@ def counts(output: str) -> dict[str, int]:
     """What dbt counted at its end: PASS, WARN, ERROR, ..."""
     found = re.findall(r"(PASS|WARN|ERROR|SKIP|TOTAL)=(\d+)", output)
     return {word: int(number) for word, number in found}
+
+
+def warnings(output: str) -> list[str]:
+    """What dbt warned of: tests are named after what they expect."""
+    return [
+        f'"{name.removeprefix("assert_").replace("_", " ")}" is not true of {rows}'
+        f" row{'' if rows == '1' else 's'}"
+        for rows, name in _WARNED.findall(output)
+    ]
 
 
 def target_dir(settings: Settings) -> Path:

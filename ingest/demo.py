@@ -70,7 +70,7 @@ def run(settings: config.Settings, console: Console) -> None:
         steps.run("migrations", lambda: _migrations(connection))
         steps.run("sample", lambda: _replay(connection, sample))
         steps.run("models", lambda: _build(connection, settings, console))
-        _show(connection, console)
+        _show(connection, settings, console)
     connection.close()
 
 
@@ -192,7 +192,9 @@ def _replay(connection: Connection, sample: Path) -> str:
 def _build(connection: Connection, settings: config.Settings, console: Console) -> str:
     before = _fingerprint(connection)
     try:
-        output = dbt_project.run(settings, "build")
+        output = dbt_project.run(
+            settings, "build", "--exclude-resource-type", "unit_test"
+        )
     except dbt_project.DbtError as error:
         if error.output:
             console.print(Text(f"\n{error.output}"), soft_wrap=True)
@@ -201,7 +203,8 @@ def _build(connection: Connection, settings: config.Settings, console: Console) 
     warned = counts.get("WARN", 0)
     built = f"{counts.get('PASS', 0)} models, seeds and tests passed"
     if warned:
-        built += f", {warned} warning{'' if warned == 1 else 's'}"
+        what = "; ".join(dbt_project.warnings(output))
+        built += f", {warned} warning{'' if warned == 1 else 's'}: {what}".rstrip(": ")
     same = before is not None and before == _fingerprint(connection)
     return f"nothing new, same rows: {built}" if same else built
 
@@ -217,7 +220,7 @@ def _fingerprint(connection: Connection) -> Decimal | None:
     return row[0] if row else None
 
 
-def _show(connection: Connection, console: Console) -> None:
+def _show(connection: Connection, settings: config.Settings, console: Console) -> None:
     found = report(connection)
     answers = stats_output.answers(found)
     console.print()
@@ -237,7 +240,7 @@ def _show(connection: Connection, console: Console) -> None:
         "bold cyan",
     )
     stats_output.print_table(console, _open_table(rows))
-    _next_steps(console, found.top[0].names[0] if found.top else "")
+    _next_steps(settings, console, found.top[0].names[0] if found.top else "")
 
 
 def _open_table(rows: list[tuple[object, ...]]) -> Table:
@@ -263,15 +266,18 @@ def _open_table(rows: list[tuple[object, ...]]) -> Table:
     return table
 
 
-def _next_steps(console: Console, ticker: str) -> None:
+def _next_steps(settings: config.Settings, console: Console, ticker: str) -> None:
     program = _program()
-    steps = (
+    steps = [
         (f"{program} stats {ticker}".rstrip(), "the three questions, for one ticker"),
         (f"{program} verify", "whether all that is promised holds"),
         ("make dev", "Dagster: the assets, the schedules, the checks"),
         ("make docs", "every model and every column explained"),
-        ("README.md", "how to record an account of your own"),
-    )
+        ("README.md", "your own database, accounts and bots"),
+    ]
+    if settings.source is config.Source.EMBEDDED:
+        meaning = "remove the sample before your own data come in"
+        steps.append((f"{program} db reset", meaning))
     console.print()
     _say(console, "Where to look next", "bold cyan")
     width = max(len(command) for command, _ in steps)
@@ -291,4 +297,4 @@ def _program() -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style))
+    stats_output.print_line(console, text, style)

@@ -182,7 +182,7 @@ def _not_computed(
     return ExcursionError(
         f"there are no statistics{missing}, only of {listed}"
         + (f" and {more} more" if more > 0 else "")
-        + f"; to compute them: {BUILD} --vars '{values}'"
+        + f": `{BUILD} --vars '{values}'` computes them"
     )
 
 

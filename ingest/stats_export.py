@@ -7,7 +7,8 @@ JSON, one object; keys are only ever added::
     as_of_date, lookback_days   the row of strategy_stats
     exits_from, exits_to        trading dates (New York) whose exits count
     n_trades, is_reliable
-    n_winners, n_losers         the other trades (n_scratches) did neither
+    n_winners, n_losers
+    n_scratches                 trades that neither won nor lost
     n_by_asset                  {asset_type: trades}
     answers                     normal, losers, holding: one sentence each
     normal, losers, holding     {metric: {value, n, low, high}}
@@ -80,8 +81,10 @@ def as_csv(report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ("as_of_date", "lookback_days", "ticker", "strategy_type", "asset_type")
-        + ("question", "metric", "value", "n", "low", "high")
+        (
+            *("as_of_date", "lookback_days", "ticker", "strategy_type", "asset_type"),
+            *("question", "metric", "value", "n", "low", "high"),
+        )
     )
     window = (report.as_of_date.isoformat(), report.lookback_days)
     asked_for = (*window, report.ticker, report.strategy, report.asset)

@@ -138,7 +138,7 @@ def print_table(console: Console, table: Table) -> None:
     width = console.width
     console.width = max(width, Measurement.get(console, boundless, table).maximum)
     for line in console.render_lines(table, pad=False):
-        console.print(Segments(_trimmed(line)))
+        console.print(Segments([*_trimmed(line), Segment.line()]))
     console.width = width
 
 

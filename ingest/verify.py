@@ -76,14 +76,15 @@ def _look(connection: Connection, name: str, check: Check) -> Result:
         return Result(name, False, str(error))
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName) as error:
         what = str(error).partition("\n")[0]
-        made_by = "excursion migrate" if '"raw.' in what else "dbt build"
+        made_by = "excursion migrate" if '"raw.' in what else ".venv/bin/dbt build"
         return Result(name, False, f"{what}: run `{made_by}`")
     except (
         psycopg2.errors.UndefinedColumn,
         psycopg2.errors.UndefinedFunction,
     ) as error:
         what = str(error).partition("\n")[0]
-        return Result(name, False, f"{what}: made by another version; run `dbt build`")
+        reason = f"{what}: made by another version; {verify_marts.BUILD}"
+        return Result(name, False, reason)
     except psycopg2.Error as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         return Result(name, False, f"could not look: {reason}")

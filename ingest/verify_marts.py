@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from ingest.verify_raw import all_rows, one_row, require
+from ingest.verify_raw import all_rows, counted, one_row, require
 
 #: Win rates are stored with nine decimals.
 ROUNDING = Decimal("1e-9")
 
-BUILD = "run `dbt build`"
+BUILD = "run `.venv/bin/dbt build`"
 LISTED = 5
 
 
@@ -21,16 +25,19 @@ def executions(connection: Connection) -> str:
     require(found.executions > 0, f"no execution is in a position: {BUILD}")
     require(
         not found.missing,
-        f"{found.missing:,} of {found.executions:,} executions are in no position, as"
+        f"{found.missing:,} of {counted(found.executions, 'execution')}"
+        f" {'is' if found.missing == 1 else 'are'} in no position, as"
         f" {found.example}: {BUILD}",
     )
     require(
         not found.repeated,
-        f"{found.repeated:,} executions are in more than two positions",
+        counted(found.repeated, "execution is", "executions are")
+        + " in more than two positions",
     )
     return (
         f"{found.executions:,} of {found.executions:,} effective executions are in a"
-        f" position; {found.cut:,} cross zero and are cut between two"
+        f" position; {counted(found.cut, 'crosses', 'cross')} zero and"
+        f" {'is' if found.cut == 1 else 'are'} cut between two"
     )
 
 
@@ -40,11 +47,13 @@ def quantities(connection: Connection) -> str:
     require(found.fills > 0, f"there are no positions: {BUILD}")
     require(
         not found.differing,
-        f"{found.differing:,} sums of fills and positions differ, as {found.example}",
+        f"the sums of fills and of positions differ in"
+        f" {counted(found.differing, 'case')}, as {found.example}",
     )
     return (
-        f"{found.fills:,} fills add up to their positions in {found.lanes:,} pairs of"
-        f" account and symbol, and to {found.closed:,} closed positions"
+        f"{counted(found.fills, 'fill adds', 'fills add')} up to their positions in"
+        f" {counted(found.lanes, 'pair')} of account and symbol, and to"
+        f" {counted(found.closed, 'closed position')}"
     )
 
 
@@ -55,13 +64,13 @@ def profit(connection: Connection) -> str:
     wrong = found.wrong_pnl + found.wrong_net + found.wrong_label
     require(
         not wrong,
-        f"of {found.positions:,} positions {found.wrong_pnl:,} have a P&L,"
+        f"of {counted(found.positions, 'position')} {found.wrong_pnl:,} have a P&L,"
         f" {found.wrong_net:,} a net P&L and {found.wrong_label:,} a label that does"
         f" not follow from the rest, as {found.example}",
     )
     return (
         "P&L = (exit - entry) x quantity x multiplier, net = P&L - fees + dividends,"
-        f" in {found.positions:,} of {found.positions:,} positions;"
+        f" in {found.positions:,} of {counted(found.positions, 'position')};"
         f" net {found.net_dollars:,.2f} dollars in all"
     )
 
@@ -72,12 +81,12 @@ def bounds(connection: Connection) -> str:
     require(found.positions > 0, f"position_history is empty: {BUILD}")
     require(
         not found.impossible,
-        f"{found.impossible:,} of {found.positions:,} positions break worst <= P&L <="
-        f" best, 100 % or their lifetime, as {found.example}",
+        f"worst <= P&L <= best, 100 % or a lifetime is broken in {found.impossible:,}"
+        f" of {counted(found.positions, 'position')}, as {found.example}",
     )
     return (
         "worst <= min(0, P&L), best >= max(0, P&L), 100 % and lifetimes hold in"
-        f" {found.positions:,} of {found.positions:,} positions"
+        f" {found.positions:,} of {counted(found.positions, 'position')}"
     )
 
 
@@ -86,18 +95,22 @@ def freshness(connection: Connection) -> str:
     found = one_row(connection, "verify_freshness")
     require(
         not found.waiting_closes,
-        f"{found.waiting_closes:,} closing events are not in position_history, with"
-        f" {found.waiting_events:,} events in all since the last build: {BUILD}",
+        f"{counted(found.waiting_closes, 'closing event is', 'closing events are')} not"
+        f" in position_history, with {counted(found.waiting_events, 'event')} in all"
+        f" since the last build: {BUILD}",
     )
     require(
         not found.differing,
-        f"{found.differing:,} positions are closed in the legs or in position_history,"
-        f" not in both: {BUILD}",
+        f"{counted(found.differing, 'position is', 'positions are')} closed in the legs"
+        f" or in position_history, not in both: {BUILD}",
     )
     require(found.positions > 0, f"position_history is empty: {BUILD}")
-    others = f"; {found.waiting_events:,} that close nothing wait for the next build"
+    waiting = counted(found.waiting_events, "that closes", "that close")
+    wait = "waits" if found.waiting_events == 1 else "wait"
+    others = f"; {waiting} nothing {wait} for the next build"
     return (
-        f"every closing event is in position_history, {found.positions:,} rows to"
+        "every closing event is in position_history,"
+        f" {counted(found.positions, 'row')} to"
         f" {found.newest_exit:%Y-%m-%d %H:%M:%S} UTC"
         + (others if found.waiting_events else "")
     )
@@ -110,8 +123,10 @@ def features(connection: Connection, threshold: Decimal) -> str:
         return "no position was recommended by a dispatcher: nothing to cover"
     share = 100 * Decimal(found.featured) / found.recommended
     seen = (
-        f"{found.featured:,} of {found.recommended:,} recommended entries have features"
-        f" ({share:.1f} %, threshold {threshold:f} %)"
+        f"{found.featured:,} of"
+        f" {counted(found.recommended, 'recommended entry', 'recommended entries')}"
+        f" {'has' if found.featured == 1 else 'have'} features ({share:.1f} %,"
+        f" threshold {threshold:f} %)"
     )
     require(share >= threshold, seen)
     return seen
@@ -123,19 +138,37 @@ def exit_reasons(connection: Connection) -> str:
     require(found.positions > 0, f"position_history is empty: {BUILD}")
     require(
         not found.strange,
-        f"{found.strange:,} positions have labels that seeds/exit_reasons.csv lacks:"
+        f"{counted(found.strange, 'position has', 'positions have')} labels that"
+        f" seeds/exit_reasons.csv lacks:"
         f" {', '.join(found.strange_labels or ())}",
     )
-    seen = f"{found.positions:,} positions, {found.labels} labels, all known"
+    seen = (
+        f"{counted(found.positions, 'position')}, {counted(found.labels, 'label')},"
+        " all known"
+    )
     if not found.unmapped:
         return f"{seen}; every text of the dispatcher is mapped"
-    texts = found.unmapped_texts
-    listed = ", ".join(repr(text) for text in texts[:LISTED])
-    more = f" and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
+    lines = _alias_lines(found.unmapped_texts)
+    listed = ", ".join(f"`{line}`" for line in lines[:LISTED])
+    more = f" and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
     return (
-        f"{seen}; unmapped, so unknown, in {found.unmapped:,} positions: {listed}{more}"
-        " (add them to seeds/exit_reason_aliases.csv)"
+        f"{seen}; unmapped, so unknown, in {counted(found.unmapped, 'position')}: add"
+        f" {listed}{more} to seeds/exit_reason_aliases.csv, then `.venv/bin/dbt build`"
     )
+
+
+def _alias_lines(texts: Iterable[str]) -> list[str]:
+    """A line of the seed for each text, its label left to the user.
+
+    Texts that the models fold into one need one line.
+    """
+    lines: dict[str, str] = {}
+    for text in texts:
+        folded = re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+        line = io.StringIO()
+        csv.writer(line).writerow((" ".join(text.split()), "<label>"))
+        lines.setdefault(folded, line.getvalue().rstrip())
+    return list(lines.values())
 
 
 def statistics(connection: Connection) -> str:
@@ -160,15 +193,17 @@ def statistics(connection: Connection) -> str:
         recomputed = Decimal(row.wins) / row.positions if row.positions else None
         require(
             recomputed is not None and abs(row.win_rate - recomputed) <= ROUNDING,
-            f"{window}: win_rate is {row.win_rate}, {row.wins:,} wins of"
+            f"{window}: win_rate is {row.win_rate}, {counted(row.wins, 'win')} of"
             f" {row.positions:,} are {recomputed}",
         )
         require(
             not row.n_falling,
-            f"{window}: percentiles fall in {row.n_falling:,} of {row.n_rows:,} rows",
+            f"{window}: percentiles fall in {row.n_falling:,} of"
+            f" {counted(row.n_rows, 'row')}",
         )
         seen.append(
-            f"{window}: {row.n_rows:,} rows, n = {row.n_trades:,} positions, win rate"
+            f"{window}: {counted(row.n_rows, 'row')}, n ="
+            f" {counted(row.n_trades, 'position')}, win rate"
             f" {row.win_rate:.4f} recomputed, percentiles rise"
         )
     return "; ".join(seen)

@@ -31,6 +31,11 @@ def require(holds: bool, evidence: str) -> None:
         raise BrokenPromiseError(evidence)
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun, and whatever follows that has a number too."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def one_row(connection: Connection, name: str, **parameters: Any) -> Any:
     """The only row of ``reports/<name>.sql``, its columns as attributes."""
     rows = all_rows(connection, name, **parameters)
@@ -105,10 +110,12 @@ def facts(connection: Connection) -> str:
     )
     require(found.has_marks, "there are fills and no marks: MFE and MAE need them")
     return (
-        f"{found.fills:,} fills of {found.accounts} accounts, {found.first_day} to"
-        f" {found.last_day}; about {found.marks:,} marks, {found.activities:,}"
-        f" activities, {found.executions:,} dispatched orders;"
-        f" {found.quarantined:,} messages in quarantine"
+        f"{counted(found.fills, 'fill')} of {counted(found.accounts, 'account')},"
+        f" {found.first_day} to {found.last_day};"
+        f" about {counted(found.marks, 'mark')},"
+        f" {counted(found.activities, 'activity', 'activities')},"
+        f" {counted(found.executions, 'dispatched order')};"
+        f" {counted(found.quarantined, 'message')} in quarantine"
     )
 
 
@@ -117,13 +124,19 @@ def idempotency(connection: Connection) -> str:
     found = one_row(connection, "verify_dedupe")
     require(found.live_fills > 0, "nothing to write again: replay a recording first")
     require(
-        not found.without_event, f"{found.without_event:,} fills have no dedupe row"
+        not found.without_event,
+        counted(found.without_event, "fill has", "fills have") + " no dedupe row",
     )
     require(
         not found.repeated,
-        f"{found.repeated:,} (account, order, cum_qty) stand there more than once",
+        counted(found.repeated, "triple", "triples")
+        + " of (account, order, cum_qty) occurring more than once",
     )
-    require(not found.nowhere, f"{found.nowhere:,} dedupe rows point to no fill")
+    require(
+        not found.nowhere,
+        counted(found.nowhere, "dedupe row points", "dedupe rows point")
+        + " to no fill",
+    )
     messages = [
         parse_line(line.encode())
         for (line,) in all_rows(connection, "verify_sample_messages", limit=SAMPLE)
@@ -137,7 +150,8 @@ def idempotency(connection: Connection) -> str:
     unreadable = [entry.problem.reason for entry in messages if entry.problem]
     require(
         not unreadable,
-        f"{len(unreadable):,} stored messages cannot be read again: {unreadable[:1]}",
+        f"{counted(len(unreadable), 'stored message')} cannot be read again:"
+        f" {unreadable[:1]}",
     )
     tally, touched = _write_again(connection, [*messages, *marks])
     written = sum(n for (_, outcome), n in tally.items() if outcome != "duplicate")
@@ -146,10 +160,14 @@ def idempotency(connection: Connection) -> str:
         for (kind, outcome), n in sorted(tally.items())
         if outcome not in ("duplicate", "skipped")
     )
-    again = f"{len(messages):,} stored messages and {len(marks):,} marks written again"
+    again = (
+        f"{counted(len(messages), 'stored message')} and {counted(len(marks), 'mark')}"
+        " written again"
+    )
     require(
         written == 0 and touched == 0,
-        f"{again} changed {touched:,} rows ({said.strip() or 'no fact counted'})",
+        f"{again} changed {counted(touched, 'row')}"
+        f" ({said.strip() or 'no fact counted'})",
     )
     return (
         f"{again}: 0 rows changed (rolled back); {found.live_fills:,} live fills, each"

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -67,6 +68,10 @@ def test_a_newcomer_sees_answers_and_a_second_run_changes_nothing(
         assert seen in out
     for next_step in ("stats", "verify", "make dev", "make docs", "README.md"):
         assert next_step in out.partition("Where to look next")[2]
+    # Only the embedded database can be emptied so.
+    assert "db reset" not in out
+    assert '1 warning: "exit reason texts are mapped" is not true of 1 row' in out
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
     assert "\x1b" not in out and "…" not in out
     tables = out.partition("What the bots")[2].partition("Where to look next")[0]
     assert max(len(line.rstrip()) for line in tables.splitlines()) <= 80
@@ -128,7 +133,7 @@ def test_a_failing_build_shows_what_dbt_said(
     )
     status, out, err = run(empty_database, folder, "demo")
     assert status == 1
-    assert "dbt build` failed" in err and err.count("\n") == 1
+    assert "`.venv/bin/dbt build" in err and "failed" in err and err.count("\n") == 1
     assert "stg_alpaca__orders" in out and "Traceback" not in out + err
     assert " SKIP " not in out
 
@@ -136,6 +141,41 @@ def test_a_failing_build_shows_what_dbt_said(
 def test_docs_are_one_file(empty_database: Database, folder: Path) -> None:
     status, out, err = run(empty_database, folder, "docs")
     assert status == 0, out + err
-    page = Path(out.partition(" (")[0])
+    url = urlsplit(out.partition(" (")[0])
+    assert url.scheme == "file"
+    page = Path(unquote(url.path))
     assert page == folder / "target" / "static_index.html"
     assert "position_history" in page.read_text(encoding="utf-8")
+
+
+def test_docs_need_a_database_that_answers(folder: Path) -> None:
+    gone = Database(f"postgresql:///gone?host={folder}", "gone")
+    said = [run(gone, folder, command) for command in ("docs", "verify")]
+    assert said[0] == said[1]
+    assert said[0][0] == 1 and said[0][2].count("\n") == 1
+
+
+def test_help_is_in_whole_sentences(empty_database: Database, folder: Path) -> None:
+    for group in ([], ["db"]):
+        status, out, err = run(empty_database, folder, *group, "--help")
+        assert status == 0, err
+        listed = out.partition("Commands:\n")[2].splitlines()
+        assert len(listed) > 5
+        assert all(line.endswith(".") and "..." not in line for line in listed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "excursion"),
+        (["db", "nonsense"], "excursion db"),
+        (["replay"], "excursion replay"),
+        (["stats", "--nonsense"], "excursion stats"),
+    ],
+)
+def test_a_usage_error_says_where_the_help_is(
+    empty_database: Database, folder: Path, arguments: list[str], told: str
+) -> None:
+    status, out, err = run(empty_database, folder, *arguments)
+    assert (status, out) == (2, "")
+    assert err.endswith(f"; see `{told} --help`\n") and err.count("\n") == 1

@@ -224,7 +224,7 @@ def test_an_unreadable_line_is_set_aside_and_the_rest_written(
 
     ended = excursion("replay", "--strict", path, environment=environment)
     assert ended.status == IN_THE_WAY
-    assert "1 messages were quarantined" in ended.failure
+    assert "1 message was quarantined" in ended.failure
     # Once is enough, however often it comes.
     assert database.query("select count(*) from raw.quarantine") == [(1,)]
 

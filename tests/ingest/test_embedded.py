@@ -54,6 +54,7 @@ def run(settings: config.Settings, *arguments: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "ingest.cli", "db", *arguments],
         cwd=ROOT,
         env={**os.environ, "EXCURSION_STATE_DIR": str(settings.state_dir)},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -283,3 +284,34 @@ def test_root_without_user_namespaces(
     embedded.start(settings)
     assert ask(settings, "select 1") == 1
     assert embedded.stop(settings)
+
+
+def test_a_reset_leaves_an_empty_database(make_settings: MakeSettings) -> None:
+    settings = make_settings("state")
+    embedded.start(settings)
+    write(settings, "create table kept as select 42 as n")
+    status, said = answer(run(settings, "reset", "--yes"))
+    assert status == 0, said
+    assert said.startswith("dropped: excursion at ") and "no fills" in said
+    assert ask(settings, "select to_regclass('kept')::text") is None
+    # One that was interrupted half-way is completed by another.
+    embedded.reset(settings)
+    assert ask(settings, "select current_database()::text") == "excursion"
+
+
+def test_a_reset_needs_a_word_and_the_embedded_database(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings("state")
+    embedded.start(settings)
+    write(settings, "create table kept as select 42 as n")
+    for variable in ("", "DATABASE_URL", "PGHOST"):
+        if variable:
+            monkeypatch.setenv(variable, "postgresql:///somebodys")
+        arguments = ("reset", "--yes") if variable else ("reset",)
+        status, said = answer(run(settings, *arguments))
+        assert (status, said.count("\n")) == (2, 1), said
+        assert ("only the embedded" if variable else "--yes") in said
+        if variable:
+            monkeypatch.delenv(variable)
+    assert ask(settings, "select n from kept") == 42

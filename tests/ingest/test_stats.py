@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -194,8 +193,16 @@ def test_without_losers_or_winners_the_answer_says_so(built: Database) -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_and_no_number_is_cut(built: Database, width: int) -> None:
     text = shown(ask(built, ticker="AAPL"), width)
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
     assert "…" not in text and "\x1b" not in text
+
+
+def test_labels_of_exit_reasons_stay_in_one_piece(built: Database) -> None:
+    found = ask(built)
+    text = shown(found, 80)
+    for group in found.exit_reasons:
+        assert f"\n{group.names[0]} " in text
 
 
 def test_a_narrow_terminal_cuts_no_number_either(built: Database) -> None:
@@ -206,9 +213,10 @@ def test_json_has_numbers_and_the_documented_keys(built: Database) -> None:
     found = ask(built, ticker="AAPL")
     told = json.loads(stats_export.as_json(found), parse_float=Decimal)
     assert [*told] == [
-        "ticker", "strategy_type", "as_of_date", "lookback_days", "exits_from",
-        "exits_to", "n_trades", "is_reliable", "answers", "normal", "losers",
-        "holding", "exit_reasons", "top",
+        "ticker", "strategy_type", "asset_type", "as_of_date", "lookback_days",
+        "exits_from", "exits_to", "n_trades", "is_reliable", "n_winners", "n_losers",
+        "n_scratches", "n_by_asset", "answers", "normal", "losers", "holding",
+        "exit_reasons", "top",
     ]  # fmt: skip
     assert (told["ticker"], told["strategy_type"], told["top"]) == ("AAPL", None, [])
     rate = found.figures["normal"]["win_rate"]
@@ -224,13 +232,57 @@ def test_json_has_numbers_and_the_documented_keys(built: Database) -> None:
 def test_csv_is_long_and_says_the_same(built: Database) -> None:
     found = ask(built)
     rows = list(csv.DictReader(io.StringIO(stats_export.as_csv(found))))
-    assert [*rows[0]] == ["question", "metric", "value", "n", "low", "high"]
+    assert [*rows[0]] == [
+        "as_of_date", "lookback_days", "ticker", "strategy_type", "asset_type",
+        "question", "metric", "value", "n", "low", "high",
+    ]  # fmt: skip
+    assert {row["as_of_date"] for row in rows} == {found.as_of_date.isoformat()}
+    assert {row["ticker"] for row in rows} == {""}
     by_key = {(row["question"], row["metric"]): row for row in rows}
     assert len(by_key) == len(rows)
     drawdown = found.figures["normal"]["max_drawdown_dollars"].value
     assert Decimal(by_key["normal", "max_drawdown_dollars"]["value"]) == drawdown
     group = found.top[0]
     assert by_key["top", f"{'.'.join(group.names)}.win_rate"]["n"] == str(group.n)
+
+
+def test_asset_types_are_told_apart(built: Database) -> None:
+    together = ask(built)
+    assert set(together.n_by_asset) == {"stock", "option", "crypto"}
+    assert sum(together.n_by_asset.values()) == together.n_trades
+    for asset, n in together.n_by_asset.items():
+        found = ask(built, asset=asset)
+        assert found.n_trades == n == sum(group.n for group in found.exit_reasons)
+        assert found.n_by_asset == {asset: n}
+        assert sum(group.n for group in found.top) <= n
+        assert found.top
+        text = shown(found, 80)
+        assert text.startswith(f"all tickers, {asset}, all strategies: ")
+        assert "--asset" not in text
+        assert json.loads(stats_export.as_json(found))["asset_type"] == asset
+        assert f",,{asset},normal,win_rate," in stats_export.as_csv(found)
+
+
+def test_mixed_assets_and_scratches_are_said_in_the_heading(built: Database) -> None:
+    found = replace(
+        ask(built),
+        n_trades=9,
+        n_winners=4,
+        n_losers=3,
+        n_by_asset={"stock": 7, "option": 2},
+    )
+    assert shown(found, 80).splitlines()[1:3] == [
+        "4 won, 3 lost, 2 neither won nor lost",
+        "7 stock and 2 option trades together: --asset tells them apart",
+    ]
+
+
+def test_json_and_csv_exclude_each_other(built: Database) -> None:
+    done = run(built, "--json", "--csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "excursion: --json and --csv exclude each other; see `excursion stats --help`\n"
+    )
 
 
 def test_an_unknown_ticker_is_one_line_with_near_ones(built: Database) -> None:
@@ -241,9 +293,14 @@ def test_an_unknown_ticker_is_one_line_with_near_ones(built: Database) -> None:
 
 
 def test_a_date_that_was_not_computed_says_how_to_compute_it(built: Database) -> None:
-    with pytest.raises(ExcursionError, match=r"as_of_date: 2020-01-02"):
-        ask(built, as_of=date(2020, 1, 2))
-    with pytest.raises(ExcursionError, match="lookback_days: 7"):
+    newest = ask(built).as_of_date
+    done = run(built, "--as-of", "2020-01-02")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"excursion: there are no statistics of 2020-01-02, only of {newest}:"
+        " `.venv/bin/dbt build --vars 'as_of_date: 2020-01-02'` computes them\n"
+    )
+    with pytest.raises(ExcursionError, match="--vars 'lookback_days: 7'"):
         ask(built, lookback_days=7)
 
 
@@ -253,7 +310,7 @@ def test_a_database_without_models_says_which_command_to_run(
     for unbuilt in (database, empty_database):
         done = run(unbuilt)
         assert done.returncode == 1 and done.stdout == ""
-        assert "dbt build" in done.stderr and done.stderr.count("\n") == 1
+        assert "`.venv/bin/dbt build`" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_piped_output_is_plain_and_asks_nothing_of_the_encoding(

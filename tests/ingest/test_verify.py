@@ -14,7 +14,7 @@ from importlib.resources import files
 import psycopg2
 import pytest
 
-from ingest import migrate
+from ingest import migrate, verify_marts
 from ingest.verify import Result, verify
 from tests.support import dbt, wire
 from tests.support.paths import ROOT
@@ -108,7 +108,7 @@ FAULTS = {
         "idempotency",
         "delete from raw.alpaca_event_dedupe where event_id ="
         " (select event_id from raw.fills order by event_id limit 1)",
-        "1 fills have no dedupe row",
+        "1 fill has no dedupe row",
     ),
     "one cum_qty twice": (
         "idempotency",
@@ -126,7 +126,7 @@ FAULTS = {
         " alpaca_event_dedupe_fill_event_id_fkey; update raw.alpaca_event_dedupe set"
         " fill_event_id = 'exec:gone' where event_id = (select min(event_id) from"
         " raw.alpaca_event_dedupe where fill_event_id is not null)",
-        "point to no fill",
+        "points to no fill",
     ),
     "a fill that differs from its own message": (
         "idempotency",
@@ -252,7 +252,8 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
     found = failing(copy)
     assert [*found] == ["freshness"]
     assert (
-        "1 closing events" in found["freshness"] and "dbt build" in found["freshness"]
+        "1 closing event is" in found["freshness"]
+        and ".venv/bin/dbt build" in found["freshness"]
     )
 
 
@@ -280,7 +281,19 @@ def test_texts_without_a_label_are_listed(copy: Database) -> None:
         " (select id from analytics.position_history order by id limit 1)"
     )
     found = look(copy)["exit reasons"]
-    assert found.passed and "'gut feeling'" in found.evidence
+    assert found.passed
+    assert "`gut feeling,<label>`" in found.evidence
+    assert found.evidence.endswith(
+        " to seeds/exit_reason_aliases.csv, then `.venv/bin/dbt build`"
+    )
+
+
+def test_a_line_for_the_seed_is_csv_and_stands_for_all_that_fold_into_it() -> None:
+    texts = ["Gut feeling", "gut  feeling!", 'up, then "down"']
+    assert verify_marts._alias_lines(texts) == [
+        "Gut feeling,<label>",
+        '"up, then ""down""",<label>',
+    ]
 
 
 def test_an_empty_database_fails_and_says_what_to_do_first(database: Database) -> None:
@@ -289,7 +302,7 @@ def test_an_empty_database_fails_and_says_what_to_do_first(database: Database) -
     assert not found["facts"].passed
     assert "replay a recording first" in found["facts"].evidence
     for promise in ("executions", "profit", "freshness", "statistics"):
-        assert "dbt build" in found[promise].evidence
+        assert "`.venv/bin/dbt build`" in found[promise].evidence
 
 
 def test_a_database_without_any_schema_fails_every_promise(
