@@ -181,6 +181,42 @@ def test_what_a_bust_makes_room_for_may_come_before_it(
     assert write(writer, again, bust)["fill", "duplicate"] == 2
 
 
+def test_within_a_batch_a_bust_makes_room_wherever_it_stands(
+    writer: Writer, database: Database
+) -> None:
+    again = streamed(execution_id="dddddddd-5813-471e-8de6-4243ff0e8668")
+    bust = streamed(
+        event="trade_bust",
+        execution_id="bbbbbbbb-5813-471e-8de6-4243ff0e8668",
+        previous_execution_id="c1aa3140-5813-471e-8de6-4243ff0e8668",
+        qty="-10",
+    )
+    tally = write(writer, streamed(), again, bust)
+    assert (tally["fill", "written"], tally["message", "quarantined"]) == (3, 0)
+
+
+def test_within_a_batch_the_states_of_an_order_are_joined(
+    writer: Writer, database: Database
+) -> None:
+    old = wire.order("o", updated_at="2026-03-02T15:00:00Z", status="new")
+    new = wire.order("o", updated_at="2026-03-02T16:00:00Z", status="filled")
+    parent = wire.order("parent", legs=[old])
+    write(writer, *(wire.line("orders", row) for row in (new, parent)))
+    assert database.query(
+        "select status, parent_order_id from raw.orders where order_id = 'o'"
+    ) == [("filled", "parent")]
+
+
+def test_within_a_batch_the_tightest_quote_stays(
+    writer: Writer, database: Database
+) -> None:
+    trade = wire.line("stock_data", wire.trade(price=100.0))
+    wide = wire.line("stock_data", wire.quote(bid=99.0, ask=101.0))
+    tight = wire.line("stock_data", wire.quote(bid=99.5, ask=100.5))
+    write(writer, trade, wide, tight)
+    assert database.query("select bid, ask from raw.marks") == [(99.5, 100.5)]
+
+
 def test_a_dispatch_row_fills_in_and_never_changes(
     writer: Writer, database: Database
 ) -> None:
