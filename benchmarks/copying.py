@@ -72,17 +72,22 @@ def copy_tuples(connection: Connection, path: Path, batch_rows: int) -> float:
     with path.open() as file:
         for rows in _tuples(file, batch_rows):
             started = time.monotonic()
-            text = "".join(
-                [
-                    f"{ts.isoformat()}\t{price}\t{_field(bid)}\t{_field(ask)}"
-                    f"\t{symbol_id}\t{is_usable}\n"
-                    for ts, price, bid, ask, symbol_id, is_usable in rows
-                ]
-            )
-            with connection, connection.cursor() as cursor:
-                cursor.copy_expert(COPY_IN, io.StringIO(text))
+            copy_rows(connection, rows)
             seconds += time.monotonic() - started
     return seconds
+
+
+def copy_rows(connection: Connection, rows: list[Row]) -> None:
+    """Format one batch as COPY's text, copy it and commit."""
+    text = "".join(
+        [
+            f"{ts.isoformat()}\t{price}\t{_field(bid)}\t{_field(ask)}"
+            f"\t{symbol_id}\t{is_usable}\n"
+            for ts, price, bid, ask, symbol_id, is_usable in rows
+        ]
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.copy_expert(COPY_IN, io.StringIO(text))
 
 
 def insert_each(connection: Connection, path: Path) -> float:

@@ -25,7 +25,10 @@ CONNECT_TIMEOUT = 10
 
 
 def connect(
-    settings: config.Settings | None = None, *, application_name: str = "excursion"
+    settings: config.Settings | None = None,
+    *,
+    application_name: str = "excursion",
+    patience_seconds: int | None = None,
 ) -> Connection:
     """Open a connection whose session speaks UTC.
 
@@ -33,6 +36,8 @@ def connect(
         settings: Where the database is; default: what the environment says.
         application_name: How the session shows in ``pg_stat_activity``, unless the
             URL or ``PGAPPNAME`` names it.
+        patience_seconds: How long a statement, a lock or a network that gives no sign
+            of life may take before the statement fails; default: for ever.
 
     Returns:
         A connection outside any transaction, with autocommit off.
@@ -48,6 +53,13 @@ def connect(
     options: dict[str, Any] = {"fallback_application_name": application_name}
     if "connect_timeout" not in given and not os.environ.get("PGCONNECT_TIMEOUT"):
         options["connect_timeout"] = CONNECT_TIMEOUT
+    if patience_seconds is not None:
+        options |= {
+            "keepalives_idle": patience_seconds // 3,
+            "keepalives_interval": patience_seconds // 6,
+            "keepalives_count": 3,
+            "tcp_user_timeout": patience_seconds * 1000,
+        }
     try:
         connection: Connection = psycopg2.connect(settings.dsn, **options)
     except psycopg2.OperationalError as error:
@@ -63,6 +75,10 @@ def connect(
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("set timezone to 'UTC'")
+        if patience_seconds is not None:
+            milliseconds = patience_seconds * 1000
+            cursor.execute("set statement_timeout to %s", (milliseconds,))
+            cursor.execute("set lock_timeout to %s", (milliseconds,))
     connection.autocommit = False
     return connection
 

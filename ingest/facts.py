@@ -155,6 +155,20 @@ class Execution:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    """What the broker says an account holds of a symbol when asked.
+
+    ``qty`` is signed, 0 for nothing. It was observed when its entry was received.
+    """
+
+    account_name: str
+    symbol: str  # as positions spell it: BTCUSD, where fills say BTC/USD
+    asset_class: str | None
+    qty: Decimal
+    avg_entry_price: Decimal | None
+
+
 class Mark(NamedTuple):  # the quickest to make, and there are millions
     """One observation of a symbol.
 
@@ -171,4 +185,13 @@ class Mark(NamedTuple):  # the quickest to make, and there are millions
     is_usable: bool
 
 
-Fact = Fill | TradeEvent | OrderState | Activity | Recommendation | Execution | Mark
+Fact = (
+    Fill
+    | TradeEvent
+    | OrderState
+    | Activity
+    | Recommendation
+    | Execution
+    | BrokerPosition
+    | Mark
+)

@@ -18,8 +18,9 @@ Located = tuple[Entry, Any]
 class Outcome:
     """Counts of facts by (kind, outcome), and the entries that were set aside.
 
-    Kinds are mark, fill, event, order, activity, recommendation, execution and
-    message (a whole entry); outcomes written, duplicate, quarantined and skipped.
+    Kinds are mark, fill, event, order, activity, position, recommendation, execution
+    and message (a whole entry); outcomes written, duplicate, quarantined and skipped.
+    filled_in counts those of written that only filled in nulls of a stored row.
     """
 
     tally: Tally = field(default_factory=Counter)

@@ -25,7 +25,8 @@ class StreamState:
     ``is_wanted`` is false while there is nothing to listen to (a data stream without
     symbols). ``is_live``: the broker acknowledged the subscription and what was
     received since is no older than the stream's own limit. ``problem`` says why a
-    wanted stream is not live, for a person.
+    wanted stream is not live, for a person. ``live_mono`` and ``not_live_since`` are
+    readings of the monotonic clock.
     """
 
     name: str
@@ -33,15 +34,23 @@ class StreamState:
     is_wanted: bool = True
     is_live: bool = False
     live_since: datetime | None = None
+    live_mono: float = 0.0
     not_live_since: float = field(default_factory=time.monotonic)
     last_event_at: datetime | None = None
     restarts: int = 0
     symbols: int = 0
     problem: str | None = "not connected yet"
 
+    def want(self, is_wanted: bool) -> None:
+        """What is wanted from now on is not late since it was last live."""
+        if is_wanted and not self.is_wanted and not self.is_live:
+            self.not_live_since = time.monotonic()
+        self.is_wanted = is_wanted
+
     def went_live(self) -> None:
         if not self.is_live:
             self.is_live, self.live_since, self.problem = True, utc_now(), None
+            self.live_mono = time.monotonic()
 
     def went_down(self, problem: str) -> None:
         if self.is_live or self.problem is None:
@@ -83,8 +92,9 @@ class State:
     ``received`` counts messages by (channel, account or ""), ``tally`` what the writer
     made of them by (kind, outcome), ``quarantined`` by reason code, ``thinned`` quotes
     left out by channel, ``requests`` REST requests by (account or "", outcome: an HTTP
-    status, ``timeout`` or ``error``). ``database_problem`` is None while the writer
-    commits.
+    status, ``timeout`` or ``error``). ``loop_seen_at``: when the event loop last
+    showed that it runs, on the monotonic clock. ``database_problem`` is None while
+    the writer commits.
     """
 
     started_at: datetime = field(default_factory=utc_now)
@@ -96,6 +106,7 @@ class State:
     tally: Tally = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    loop_seen_at: float = field(default_factory=time.monotonic)
     database_problem: str | None = "not connected yet"
     last_commit_at: datetime | None = None
     is_stopping: bool = False

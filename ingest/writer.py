@@ -18,6 +18,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.errors import ExcursionError
 from ingest.facts import (
     Activity,
+    BrokerPosition,
     Execution,
     Fill,
     Mark,
@@ -27,13 +28,23 @@ from ingest.facts import (
 )
 from ingest.outcome import Located, Outcome, Tally
 from ingest.recording import Entry, Problem
-from ingest.sql import statement
-from ingest.tables import activities, dispatch, events, fills, marks, orders, quarantine
+from ingest.tables import (
+    activities,
+    broker_positions,
+    dispatch,
+    events,
+    fills,
+    marks,
+    orders,
+    quarantine,
+)
 from ingest.tables.instruments import Instruments
 
 # Writers of all kinds queue on this transaction lock: what a batch was decided on
 # cannot change before it commits. Any number, as long as nobody else uses it.
 WRITER_LOCK = 6_120_081_001
+
+NAMES_A_SYMBOL = (Fill, OrderState, Activity, BrokerPosition)
 
 # A deadlock is possible only with a foreign writer, and then passes.
 ATTEMPTS = 3
@@ -54,8 +65,6 @@ class Writer:
         self._on_quarantine = on_quarantine or (lambda entry, problem: None)
         self._instruments = Instruments()
         self._days = marks.Days()
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement("writer/stage"))
 
     @property
     def touched_partitions(self) -> set[str]:
@@ -124,7 +133,7 @@ class Writer:
                     symbols.add((fact.symbol, hint))
                 else:
                     by_type[type(fact)].append((entry, fact))
-                    if isinstance(fact, Fill | OrderState | Activity) and fact.symbol:
+                    if isinstance(fact, NAMES_A_SYMBOL) and fact.symbol:
                         hint = getattr(fact, "asset_class", None)
                         symbols.add((fact.symbol, hint))
         with self._connection.cursor() as cursor:
@@ -143,5 +152,6 @@ class Writer:
         fills.write(cursor, by_type[Fill], outcome)
         events.write(cursor, by_type[TradeEvent], outcome)
         activities.write(cursor, by_type[Activity], outcome)
+        broker_positions.write(cursor, by_type[BrokerPosition], outcome)
         dispatch.write(cursor, by_type[Recommendation], Recommendation, outcome)
         dispatch.write(cursor, by_type[Execution], Execution, outcome)

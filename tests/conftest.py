@@ -14,6 +14,7 @@ from hypothesis import settings
 # is imported from here by name.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.support.ingester import Zygote
 from tests.support.paths import SHARED
 from tests.support.postgres import (
     Database,
@@ -62,6 +63,14 @@ def empty_database(server: Server) -> Iterator[Database]:
     created = server.create(migrated=False)
     yield created
     server.drop(created)
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """A process that forks daemons (tests/support/ingester.py)."""
+    started = Zygote()
+    yield started
+    started.close()
 
 
 @pytest.fixture

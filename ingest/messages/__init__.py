@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest import values
 from ingest.facts import Fact, UnreadableError
-from ingest.messages import activities, dispatch, market_data, orders, trade_updates
+from ingest.messages import (
+    activities,
+    dispatch,
+    market_data,
+    orders,
+    positions,
+    trade_updates,
+)
 
 MARKET_DATA = frozenset({"stock_data", "option_data", "crypto_data"})
 CHANNELS = MARKET_DATA | {
@@ -44,6 +50,4 @@ def parse(channel: str, account: str | None, message: Any) -> list[Fact]:
         return [activities.fact(message, account)]
     if channel == "orders":
         return list(orders.states(message, account))
-    # A position snapshot states no new fact: reconciliation compares it, live.
-    values.required_text(message.get("symbol"), "symbol")
-    return []
+    return [positions.fact(message, account)]

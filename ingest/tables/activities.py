@@ -10,7 +10,7 @@ from ingest.facts import Activity
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
 from ingest.sql import statement
-from ingest.staging import copy_rows, values_of
+from ingest.staging import as_json, insert_rows, values_of
 from ingest.tables import events
 
 # All but the event_id, which is the dedupe table's.
@@ -41,12 +41,11 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         else:
             outcome.tally["activity", "duplicate"] += 1
     outcome.tally["activity", "written"] += len(new)
-    copy_rows(
+    insert_rows(
         cursor,
-        "stage_activities",
+        "insert_activities",
         [*COLUMNS, "received_at", "line"],
-        ((*values_of(a)[1:], e.received_at, e.line) for e, a in new),
+        ((*values_of(a)[1:], e.received_at, as_json(e.raw)) for e, a in new),
     )
-    cursor.execute(statement("writer/insert_activities"))
     rows = [(e, a.event_id, a.activity_type, a, e.channel, None) for e, a in new]
     events.record(cursor, rows)

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.facts import Execution, Recommendation
 from ingest.outcome import Located, Outcome
 from ingest.sql import statement
-from ingest.staging import copy_rows, values_of
+from ingest.staging import as_json, insert_rows, values_of
 
 Row = TypeVar("Row", Recommendation, Execution)
 
@@ -41,11 +41,17 @@ def write(
         elif merged is known.get(key):
             outcome.tally[kind, "duplicate"] += 1
         else:
-            known[key] = changed[key] = merged
             outcome.tally[kind, "written"] += 1
-    rows = (values_of(row) for row in changed.values())
-    copy_rows(cursor, f"stage_{kind}s", columns, rows)
-    cursor.execute(statement(f"writer/insert_{kind}s"))
+            outcome.tally[kind, "filled_in"] += key in known
+            known[key] = changed[key] = merged
+    rows = (
+        [
+            as_json(value) if column in SNAPSHOTS else value
+            for column, value in zip(columns, values_of(row), strict=True)
+        ]
+        for row in changed.values()
+    )
+    insert_rows(cursor, f"insert_{kind}s", columns, rows)
 
 
 def merge(known: Row, sent: Row) -> tuple[Row, str | None]:

@@ -9,8 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.facts import Activity, Fill, TradeEvent
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
-from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import as_json, insert_rows
 
 COLUMNS = (
     "event_id", "event_type", "account_name", "order_id", "symbol", "source",
@@ -23,21 +22,16 @@ Row = tuple[Entry, str, str, "Fill | TradeEvent | Activity", str | None, str | N
 
 def record(cursor: Cursor, rows: Iterable[Row]) -> int:
     """Remember events as processed; returns how many were new."""
-    copy_rows(
+    return insert_rows(
         cursor,
-        "stage_events",
+        "insert_events",
         COLUMNS,
         (
             (event_id, event_type, fact.account_name, getattr(fact, "order_id", None),
-             fact.symbol, source, fill_event_id, entry.line)
+             fact.symbol, source, fill_event_id, as_json(entry.raw))
             for entry, event_id, event_type, fact, source, fill_event_id in rows
         ),
     )  # fmt: skip
-    cursor.execute(statement("writer/insert_events"))
-    new = cursor.rowcount
-    # Written to more than once in a transaction, and empty only at its end.
-    cursor.execute("truncate stage_events")
-    return new
 
 
 def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from ingest.ledger import REST, FillLedger, StoredFill, Verdict
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry, parse_line
 from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import as_json, insert_rows
 from ingest.tables import events
 
 COLUMNS = (
@@ -73,11 +73,14 @@ def _load(cursor: Cursor, fills: list[Fill]) -> FillLedger:
     order_ids = {"order_ids": list({fill.order_id for fill in fills})}
     cursor.execute(statement("writer/known_fills"), {**order_ids, **event_ids})
     stored = [StoredFill(*row) for row in cursor.fetchall()]
-    cursor.execute(
-        statement("writer/known_events"),
-        {"fill_event_ids": [row.event_id for row in stored]},
-    )
-    ledger = FillLedger(stored, cursor.fetchall())
+    names: list[tuple[str, str]] = []
+    if stored:
+        cursor.execute(
+            statement("writer/known_events"),
+            {"fill_event_ids": [row.event_id for row in stored]},
+        )
+        names = cursor.fetchall()
+    ledger = FillLedger(stored, names)
     cursor.execute(statement("writer/known_superseding"), event_ids)
     ledger.expect(cursor.fetchall())
     return ledger
@@ -107,17 +110,16 @@ def _apply_changes(cursor: Cursor, ledger: FillLedger) -> None:
 
 
 def _insert(cursor: Cursor, ledger: FillLedger, entry_of: dict[str, Entry]) -> None:
-    copy_rows(
+    inserted = insert_rows(
         cursor,
-        "stage_fills",
+        "insert_fills",
         COLUMNS,
         (
             _row(fill, ledger.fills[event_id], entry_of[event_id])
             for event_id, fill in ledger.inserted.items()
         ),
     )
-    cursor.execute(statement("writer/insert_fills"))
-    if cursor.rowcount != len(ledger.inserted):
+    if inserted != len(ledger.inserted):
         raise ExcursionError(
             "raw.fills changed while it was written to: a program other than"
             " excursion inserts there; stop it and run again"
@@ -139,5 +141,5 @@ def _row(fill: Fill, stored: StoredFill, entry: Entry) -> tuple[Any, ...]:
         fill.event_id, fill.kind, fill.account_name, fill.order_id,
         fill.client_order_id, fill.execution_id, fill.supersedes, stored.superseded_by,
         fill.symbol, fill.side, fill.qty, fill.price, stored.cum_qty, fill.position_qty,
-        fill.executed_at, fill.source, entry.received_at, entry.line,
+        fill.executed_at, fill.source, entry.received_at, as_json(entry.raw),
     )  # fmt: skip

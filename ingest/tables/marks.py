@@ -92,6 +92,11 @@ def write(
     copy_packed(cursor, "raw.marks", COLUMNS, new)
     written = len(new)
     if rest:
+        cursor.execute(
+            "create temp table if not exists stage_marks (ts timestamptz, price float8,"
+            " bid float8, ask float8, symbol_id integer, is_usable boolean)"
+            " on commit delete rows"
+        )
         copy_packed(cursor, "stage_marks", COLUMNS, rest)
         cursor.execute(statement("writer/insert_marks"))
         written += cursor.rowcount

@@ -9,11 +9,11 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.facts import OrderState
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
-from ingest.sql import statement
-from ingest.staging import copy_rows, values_of
+from ingest.staging import as_json, insert_rows
 from ingest.values import EARLIEST
 
-COLUMNS = [field.name for field in fields(OrderState)]
+COLUMNS = [field.name for field in fields(OrderState) if field.name != "legs"]
+LINKS = ("account_name", "order_id", "parent_order_id", "commission", "legs")
 
 
 def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
@@ -25,15 +25,28 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         key = (order.account_name, order.order_id)
         known = newest.get(key)
         newest[key] = (_inherit(order, known[0]) if known else order, entry)
-    copy_rows(
+    written = insert_rows(
         cursor,
-        "stage_orders",
-        [*COLUMNS, "received_at", "line"],
-        ((*values_of(o), e.received_at, e.line) for o, e in newest.values()),
-    )
-    cursor.execute(statement("writer/insert_orders"))
-    outcome.count("order", len(newest), cursor.rowcount)
-    cursor.execute(statement("writer/link_orders"))
+        "insert_orders",
+        [*COLUMNS, "legs", "received_at", "line"],
+        (
+            (*(getattr(order, name) for name in COLUMNS), as_json(order.legs),
+             entry.received_at, as_json(entry.raw))
+            for order, entry in newest.values()
+        ),
+    )  # fmt: skip
+    outcome.count("order", len(newest), written)
+    insert_rows(
+        cursor,
+        "link_orders",
+        LINKS,
+        (
+            (o.account_name, o.order_id, o.parent_order_id, o.commission,
+             as_json(o.legs))
+            for o, _ in newest.values()
+            if o.parent_order_id or o.legs or o.commission is not None
+        ),
+    )  # fmt: skip
 
 
 def _oldest_state_first(located: list[Located]) -> list[Located]:

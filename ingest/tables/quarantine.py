@@ -7,8 +7,7 @@ import hashlib
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.outcome import Outcome
-from ingest.sql import statement
-from ingest.staging import copy_rows
+from ingest.staging import insert_rows
 
 COLUMNS = (
     "reason_code", "reason", "source", "account_name", "message", "message_hash",
@@ -25,5 +24,4 @@ def write(cursor: Cursor, outcome: Outcome) -> None:
          hashlib.sha256(entry.line.encode()).hexdigest(), entry.received_at)
         for entry, problem in outcome.set_aside
     )  # fmt: skip
-    copy_rows(cursor, "stage_quarantine", COLUMNS, rows)
-    cursor.execute(statement("writer/insert_quarantine"))
+    insert_rows(cursor, "insert_quarantine", COLUMNS, rows)

@@ -1,5 +1,7 @@
 with positions as (
     select * from {{ ref('position_history') }}
+    -- Of the others only the end was watched.
+    where not is_opening_synthetic
 ),
 
 dated as (

@@ -6,7 +6,7 @@ with order_legs as (
 -- the planner then joined orders to legs by looping over all pairs.
 traded_legs as (
     select * from {{ ref('int_legs__built') }}
-    where moves = 'trade'
+    where moves = 'trade' and event_type <> 'OPENING'
 ),
 
 executions as (

@@ -6,6 +6,10 @@ activities as (
     select * from {{ ref('stg_alpaca__account_activities') }}
 ),
 
+openings as (
+    select * from {{ ref('stg_alpaca__openings') }}
+),
+
 -- Brokers report a later execution of an order with an earlier time: an execution
 -- happens at the latest time of its order up to it.
 fill_events as (
@@ -107,12 +111,49 @@ split_events as (
     having bool_or(is_removal) and bool_or(not is_removal)
 ),
 
-unioned as (
+recorded as (
     select * from fill_events
     union all
     select * from option_events
     union all
     select * from split_events
+),
+
+-- What was held before the first recorded event stands before it, whatever its time.
+opening_events as (
+    select
+        openings.event_id,
+        openings.account_name,
+        openings.symbol,
+        null::text as order_id,
+        null::text as client_order_id,
+        null::uuid as execution_id,
+        'OPENING' as event_type,
+        'trade' as moves,
+        openings.signed_quantity as amount,
+        null::numeric as split_to,
+        openings.price,
+        null::numeric as cumulative_quantity,
+        -1 as same_instant_rank,
+        least(openings.opened_at, min(recorded.happened_at)) as happened_at,
+        openings.received_at
+    from openings
+    left join recorded
+        on openings.account_name = recorded.account_name and openings.symbol = recorded.symbol
+    group by
+        openings.event_id,
+        openings.account_name,
+        openings.symbol,
+        openings.signed_quantity,
+        openings.price,
+        openings.opened_at,
+        openings.received_at
+),
+
+unioned as (
+    select * from recorded
+    union all
+    select * from opening_events
 ),
 
 -- Never arrival: any order of delivery gives the same positions.

@@ -71,6 +71,7 @@ derived as (
         opening_legs.order_id as opening_order_id,
         opening_legs.client_order_id as opening_client_order_id,
         opening_legs.execution_id as opening_execution_id,
+        opening_legs.event_type = 'OPENING' as is_opening_synthetic,
         opening_legs.leg_started_at as opened_at,
         aggregated.unit_began_at,
         last_legs.event_id as last_event_id,

@@ -14,6 +14,8 @@
 
 with positions as (
     select * from {{ ref('int_positions__derived') }}
+    -- Nobody saw when the others were entered.
+    where not is_opening_synthetic
 ),
 
 marks as (

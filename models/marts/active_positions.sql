@@ -84,7 +84,8 @@ final as (
         opening_order_id as alpaca_order_id,
         last_mark_at,
         unrealized_pnl_dollars::numeric(38, 9) as unrealized_pnl_dollars,
-        ({{ percent_of('unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as unrealized_pnl_pct
+        ({{ percent_of('unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as unrealized_pnl_pct,
+        is_opening_synthetic
     from joined
 )
 

@@ -123,7 +123,8 @@ final as (
         exit_fill_count,
         peak_quantity::numeric(38, 9) as peak_quantity,
         is_dust_closed,
-        dividends_dollars::numeric(38, 9) as dividends_dollars
+        dividends_dollars::numeric(38, 9) as dividends_dollars,
+        is_opening_synthetic
     from joined
 )
 

@@ -8,8 +8,9 @@ with instruments as (
     select * from {{ ref('stg_alpaca__instruments') }}
 ),
 
--- A stock leg of an exercise or assignment is a fill at the strike. Splits, expiries and
--- the option legs move no cash.
+-- A stock leg of an exercise or assignment is a fill at the strike, a synthetic opening
+-- one at its price. Splits, expiries and the
+-- option legs move no cash.
 moves as (
     select
         account_name,
@@ -27,6 +28,15 @@ moves as (
         price
     from {{ ref('stg_alpaca__account_activities') }}
     where activity_type = 'OPTRD' and quantity <> 0 and price is not null
+
+    union all
+
+    select
+        account_name,
+        symbol,
+        signed_quantity,
+        price
+    from {{ ref('stg_alpaca__openings') }}
 ),
 
 moved as (

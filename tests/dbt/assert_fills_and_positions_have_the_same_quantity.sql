@@ -30,8 +30,16 @@ moves as (
         account_name,
         symbol,
         signed_quantity
+    from {{ ref('stg_alpaca__openings') }}
+
+    union all
+
+    select
+        account_name,
+        symbol,
+        signed_quantity
     from legs
-    where event_type <> 'FILL'
+    where event_type not in ('FILL', 'OPENING')
 ),
 
 moved as (

@@ -1,10 +1,24 @@
--- Each execution that counts is a leg of a position, and that position is in
+-- Each execution that counts, and each synthetic opening, is a leg of a position, and that position is in
 -- position_history or active_positions. The one exception: a quantity under
 -- dust_quantity while flat opens nothing.
 -- Why: a fill that is left out is money that is left out.
 -- A returned row is an execution that no position holds.
 with executions as (
-    select * from {{ ref('int_executions__resolved') }}
+    select
+        event_id,
+        account_name,
+        symbol,
+        signed_quantity
+    from {{ ref('int_executions__resolved') }}
+
+    union all
+
+    select
+        event_id,
+        account_name,
+        symbol,
+        signed_quantity
+    from {{ ref('stg_alpaca__openings') }}
 ),
 
 legs as (

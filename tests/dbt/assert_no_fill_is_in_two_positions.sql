@@ -1,11 +1,11 @@
--- Each fill is part of one position. One that crosses zero is cut in two by design: part
+-- Each fill, and each synthetic opening, is part of one position. One that crosses zero is cut in two by design: part
 -- 1 ends at 0 in one position, part 2 begins at 0 in the next, together the whole fill.
 -- Why: a fill counted twice makes money out of nothing.
 -- A returned row is a fill that is in more than one position without crossing zero, or
 -- twice in one.
 with legs as (
     select * from {{ ref('int_legs__built') }}
-    where event_type = 'FILL'
+    where event_type in ('FILL', 'OPENING')
 ),
 
 counted as (

@@ -1,7 +1,8 @@
--- Wherever the dispatcher's order names a recommendation, the position that it opened has
--- the recommendation's features.
--- Why: a training set with holes teaches the holes. feature_coverage reports the share.
--- A returned row is a position whose recommendation was not found or kept no features.
+-- Wherever the recommendation that the dispatcher's order names kept its features, the
+-- position that the order opened has them.
+-- Why: a training set with holes teaches the holes, and these the models made.
+-- A returned row is a position without the features that its recommendation has. One
+-- that came without features is accepted: feature_coverage counts it.
 with positions as (
     select
         id,
@@ -18,13 +19,18 @@ with positions as (
 
 executions as (
     select * from {{ ref('stg_dispatch__executions') }}
-    where recommendation_id is not null
+),
+
+recommendations as (
+    select * from {{ ref('stg_dispatch__recommendations') }}
+    where features_json is not null
 )
 
 select
     positions.id,
     positions.execution_uuid,
-    executions.recommendation_id
+    recommendations.recommendation_id
 from positions
 inner join executions on positions.execution_uuid = executions.execution_uuid
+inner join recommendations on executions.recommendation_id = recommendations.recommendation_id
 where positions.entry_features_json is null

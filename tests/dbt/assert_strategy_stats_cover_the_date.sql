@@ -1,10 +1,11 @@
--- Where positions were closed within the window of the date that strategy_stats is
+-- Where positions that were watched from their opening were closed within the window of the date that strategy_stats is
 -- computed for, it has rows for that date, and the grand total counts each of them.
 -- Why: a statistic that is silently missing reads like a quiet market.
 -- A returned row is a date whose grand total is missing or counts other positions.
 with positions as (
     select {{ trading_date('exit_time') }} as exit_date
     from {{ ref('position_history') }}
+    where not is_opening_synthetic
 ),
 
 as_of as (

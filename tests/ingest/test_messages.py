@@ -2,13 +2,22 @@
 
 import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.facts import Activity, Execution, Fill, Mark, OrderState, Recommendation
+from ingest.facts import (
+    Activity,
+    BrokerPosition,
+    Execution,
+    Fill,
+    Mark,
+    OrderState,
+    Recommendation,
+)
 from ingest.messages import CHANNELS
 from ingest.recording import Entry, parse_line
 from tests.support import wire
@@ -185,11 +194,22 @@ def test_dispatch_rows_may_leave_out_what_is_not_known_yet() -> None:
     assert row.features_snapshot is None
 
 
+@pytest.mark.parametrize(
+    ("qty", "side"),
+    [("100", "long"), ("-50", "short"), ("0", "long"), ("0.000000001", None)],
+)
+def test_a_position_keeps_the_brokers_sign(qty: str, side: str | None) -> None:
+    position = only(
+        parse("positions", wire.position(qty=qty, side=side)), BrokerPosition
+    )
+    assert position.qty == Decimal(qty)
+    assert (position.symbol, position.avg_entry_price) == ("SPY", 100)
+
+
 def test_control_frames_state_no_fact() -> None:
     for channel, msg in [
         ("trade_updates", {"stream": "listening", "data": {"streams": []}}),
         ("stock_data", {"T": "success", "msg": "connected"}),
-        ("positions", {"symbol": "SPY", "qty": "10"}),
     ]:
         entry = parse(channel, msg)
         assert entry.facts == []
@@ -226,6 +246,9 @@ def test_control_frames_state_no_fact() -> None:
             "unknown_table",
         ),
         ("dispatch", {"table": "dispatch_executions"}, "bad_shape"),
+        ("positions", wire.position(qty="10", side="short"), "contradicts_itself"),
+        ("positions", wire.position(qty=""), "missing_field"),
+        ("positions", wire.position(symbol=""), "missing_field"),
     ],
 )
 def test_what_cannot_be_read_says_why(channel: str, msg: Any, code: str) -> None:
@@ -254,6 +277,7 @@ TEMPLATES = [
     ("activities", wire.activity("OPEXP")),
     ("orders", wire.order(legs=[wire.order("leg")])),
     ("stock_data", wire.quote()),
+    ("positions", wire.position()),
     ("dispatch", wire.execution()),
     ("dispatch", wire.recommendation()),
 ]

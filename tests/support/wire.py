@@ -93,6 +93,18 @@ def activity(activity_type: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+def position(symbol: str = "SPY", qty: str = "10", **fields: Any) -> dict[str, Any]:
+    """A row of REST's positions."""
+    return {
+        "symbol": symbol,
+        "asset_class": "us_equity",
+        "qty": qty,
+        "side": "short" if qty.startswith("-") else "long",
+        "avg_entry_price": "100",
+        **fields,
+    }
+
+
 def quote(
     symbol: str = "SPY", bid: Any = 99.98, ask: Any = 100.02, **fields: Any
 ) -> Any:

@@ -7,7 +7,12 @@ select
     execution_uuid, recommendation_id, account_name, alpaca_order_id, client_order_id,
     intent, exit_reason, strategy_type, max_hold_minutes, stop_price, target_price,
     created_at
-from stage_executions
+from json_to_recordset(%(rows)s) as stage (
+    execution_uuid uuid, recommendation_id text, account_name text,
+    alpaca_order_id text, client_order_id text, intent text, exit_reason text,
+    strategy_type text, max_hold_minutes integer, stop_price numeric,
+    target_price numeric, created_at timestamptz
+)
 on conflict (execution_uuid) do update
 set
     recommendation_id = coalesce(stored.recommendation_id, excluded.recommendation_id),

@@ -10,8 +10,16 @@ select
     account_name, order_id, client_order_id, parent_order_id, symbol, asset_class, side,
     order_type, order_class, time_in_force, status, qty, notional, filled_qty,
     filled_avg_price, limit_price, stop_price, trail_price, trail_percent, commission,
-    legs, submitted_at, updated_at, received_at, line::jsonb -> 'msg'
-from stage_orders
+    legs, submitted_at, updated_at, received_at, line -> 'msg'
+from json_to_recordset(%(rows)s) as stage (
+    account_name text, order_id text, client_order_id text, parent_order_id text,
+    symbol text, asset_class text, side text, order_type text, order_class text,
+    time_in_force text, status text, qty numeric, notional numeric, filled_qty numeric,
+    filled_avg_price numeric, limit_price numeric, stop_price numeric,
+    trail_price numeric, trail_percent numeric, commission numeric, legs jsonb,
+    submitted_at timestamptz, updated_at timestamptz, received_at timestamptz,
+    line jsonb
+)
 on conflict (account_name, order_id) do update
 set
     client_order_id = excluded.client_order_id,

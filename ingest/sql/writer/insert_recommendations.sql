@@ -5,7 +5,11 @@ insert into raw.dispatch_recommendations as stored (
 select
     recommendation_id, account_name, ticker, strategy_type, confidence,
     features_snapshot, sentiment_snapshot, created_at
-from stage_recommendations
+from json_to_recordset(%(rows)s) as stage (
+    recommendation_id text, account_name text, ticker text, strategy_type text,
+    confidence numeric, features_snapshot jsonb, sentiment_snapshot jsonb,
+    created_at timestamptz
+)
 on conflict (recommendation_id) do update
 set
     account_name = coalesce(stored.account_name, excluded.account_name),

@@ -5,7 +5,10 @@ set
     legs = coalesce(stored.legs, stage.legs),
     commission = coalesce(stored.commission, stage.commission),
     ingested_at = clock_timestamp()
-from stage_orders as stage
+from json_to_recordset(%(rows)s) as stage (
+    account_name text, order_id text, parent_order_id text, commission numeric,
+    legs jsonb
+)
 where
     stored.account_name = stage.account_name
     and stored.order_id = stage.order_id

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('dispatch', 'dispatch_executions') }}
+    select * from {{ dispatch_rows('dispatch_executions') }}
 ),
 
 renamed as (

@@ -1,5 +1,13 @@
 with source as (
-    select * from {{ source('dispatch', 'dispatch_recommendations') }}
+    select * from {{ dispatch_rows('dispatch_recommendations') }}
+),
+
+-- A JSON null says no more than none.
+said as (
+    select
+        *,
+        nullif(features_snapshot, 'null') as features
+    from source
 ),
 
 renamed as (
@@ -9,13 +17,13 @@ renamed as (
         ticker,
         strategy_type,
         confidence,
-        features_snapshot as features_json,
-        {{ json_number('features_snapshot', 'iv_rank') }} as iv_rank,
-        {{ json_number('features_snapshot', 'implied_volatility') }} as implied_volatility,
-        {{ json_number('features_snapshot', 'spread_pct') }} as spread_pct,
+        features as features_json,
+        {{ json_number('features', 'iv_rank') }} as iv_rank,
+        {{ json_number('features', 'implied_volatility') }} as implied_volatility,
+        {{ json_number('features', 'spread_pct') }} as spread_pct,
         sentiment_snapshot as sentiment_json,
         created_at
-    from source
+    from said
 )
 
 select * from renamed

@@ -1,0 +1,257 @@
+"""Catch-up: what REST knows of one account, asked for again and again.
+
+The streams have no replay: what is sent while nobody listens, or dropped on the way, is
+only found by asking. Executions are asked for over a window that overlaps the last one
+(a cursor of the last id would skip rows that appear late), everything of the last days
+once a night by date (some rows are only listed there), and the rest as it stands.
+All of it goes through the spool, where the database tells new from known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from ingest import logs, values
+from ingest.errors import ExcursionError
+from ingest.facts import UnreadableError
+from ingest.feed import lines
+from ingest.progress import Progress
+from ingest.settings import Ingest
+from ingest.state import AccountState, utc_now
+
+LOG = logs.get(__name__)
+
+NEW_YORK = ZoneInfo("America/New_York")
+PAGE = 100
+ORDER_PAGE = 500
+# Eight days hold at least five trading days, whatever the holidays.
+SWEEP_DAYS = 8
+# Statuses of non-trade activities change later, and paper accounts state them a day
+# late.
+NON_TRADE_DAYS = 5
+NON_TRADE_SECONDS = 3600
+# Orders asked for one by one in a round: those of fills whose order was never seen.
+MISSING_ORDERS = 20
+REMEMBERED = 50_000
+
+
+class Client(Protocol):
+    """What is asked: ingest.feed.rest.ReadOnlyClient."""
+
+    def read(self, path: str, parameters: dict[str, Any], version: str = "v2") -> Any:
+        """The answer; raises ExcursionError where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round saw: the broker's clock, its positions and its executions."""
+
+    broker_now: datetime
+    is_open: bool
+    positions: list[dict[str, Any]]
+    open_orders: list[dict[str, Any]]
+    fills: list[dict[str, Any]]
+
+
+class CatchUp:
+    """Asks for one account; not for several threads.
+
+    ``append(line)`` spools a line. ``progress`` remembers across restarts up to where
+    everything was asked for.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        account: str,
+        state: AccountState,
+        settings: Ingest,
+        progress: Progress,
+        append: Callable[[bytes], None],
+    ) -> None:
+        self._client = client
+        self._account = account
+        self._state = state
+        self._settings = settings
+        self._progress = progress
+        self._append = append
+        self._spooled: OrderedDict[bytes, None] = OrderedDict()
+        self._orders: OrderedDict[str, None] = OrderedDict()
+        self._positions_told: dict[str, tuple[Any, Any]] = {}
+
+    def round(self) -> Round:
+        """Ask for everything that is due, and spool what was not spooled yet.
+
+        The caller makes the spool durable and then calls ``settled``. Raises
+        ExcursionError where a request fails for good; what came before is spooled.
+        """
+        now, is_open = self._clock()
+        if self._progress.is_first:
+            since = now - timedelta(days=self._settings.backfill_days)
+            self._orders_listed(status="all", after=lines.instant(since))
+        fills = list(self._fills(now))
+        if self._progress.is_sweep_due(now.astimezone(NEW_YORK).date()):
+            self._sweep(now)
+        if self._progress.is_non_trade_due(now, NON_TRADE_SECONDS):
+            self._non_trade(now)
+        orders = self._orders_listed(status="open")
+        self._missing_orders(fills)
+        return Round(now, is_open, self._positions(), orders, fills)
+
+    def settled(self, done: Round) -> None:
+        """What the round spooled is durable: the next one starts from here."""
+        self._progress.reached(done.broker_now)
+        self._state.last_catchup_at = utc_now()
+        self._state.catchup_problem = None
+
+    def fetch_order(self, order_id: str) -> None:
+        """Ask once more for an order and its executions, whatever was spooled."""
+        for row in self._pages({"activity_types": "FILL", "order_id": order_id}):
+            if row.get("order_id") == order_id:
+                self._spool("activities", row, again=True)
+        self._order(order_id, again=True)
+
+    def _clock(self) -> tuple[datetime, bool]:
+        """The broker's own clock: windows must not depend on this machine's."""
+        answer = self._client.read("/clock", {})
+        try:
+            now = values.required_instant(answer.get("timestamp"), "timestamp")
+        except (UnreadableError, AttributeError) as error:
+            raise ExcursionError(f"/clock: not understood ({error})") from None
+        return now, bool(answer.get("is_open"))
+
+    def _fills(self, now: datetime) -> Iterator[dict[str, Any]]:
+        overlap = timedelta(minutes=self._settings.overlap_minutes)
+        since = self._progress.caught_up_to
+        if since is None:
+            since = now - timedelta(days=self._settings.backfill_days)
+        window = {"activity_types": "FILL", "after": lines.instant(since - overlap)}
+        for row in self._pages(window):
+            self._spool("activities", row)
+            yield row
+
+    def _sweep(self, now: datetime) -> None:
+        """The last days by date, with what the paged windows may have left out."""
+        today = now.astimezone(NEW_YORK).date()
+        days = SWEEP_DAYS
+        last = self._progress.last_sweep
+        if last is not None:
+            days = min(max(days, (today - last).days + 2), self._settings.backfill_days)
+        found = 0
+        for back in range(days):
+            day = today - timedelta(days=back)
+            for row in self._pages({"date": day.isoformat()}):
+                found += self._spool("activities", row, again=True)
+        # And the orders that they belong to, with what only orders tell.
+        begin = lines.instant(now - timedelta(days=days))
+        self._orders_listed(status="all", after=begin)
+        self._progress.swept(today)
+        LOG.info("swept", account=self._account, days=days, rows=found)
+
+    def _non_trade(self, now: datetime) -> None:
+        since = self._progress.non_trade_up_to
+        if since is None:
+            since = now - timedelta(days=self._settings.backfill_days)
+        after = lines.instant(since - timedelta(days=NON_TRADE_DAYS))
+        window = {"category": "non_trade_activity", "after": after}
+        for row in self._pages(window):
+            self._spool("activities", row)
+        self._progress.non_trade_reached(now)
+
+    def _pages(self, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """All rows of the activities, page by page, oldest first."""
+        asked = {"direction": "asc", "page_size": PAGE, **parameters}
+        seen: set[str] = set()
+        while True:
+            rows = self._client.read("/account/activities", asked)
+            new = [row for row in rows if row.get("id") not in seen]
+            yield from new
+            # With `date` some servers send everything at once, and again.
+            if len(rows) < PAGE or not new:
+                return
+            seen.update(str(row.get("id")) for row in new)
+            asked["page_token"] = rows[-1]["id"]
+
+    def _orders_listed(self, **asked: Any) -> list[dict[str, Any]]:
+        """All orders of a question, page by page, oldest first; each is spooled."""
+        asked = {"nested": True, "limit": ORDER_PAGE, "direction": "asc", **asked}
+        found: dict[str, dict[str, Any]] = {}
+        while True:
+            rows = self._client.read("/orders", asked)
+            known = len(found)
+            for row in rows:
+                self._saw_order(row)
+                found[str(row.get("id"))] = row
+            if len(rows) < ORDER_PAGE or len(found) == known:
+                return list(found.values())
+            # Exclusive, and several orders may have been sent in one instant.
+            last = values.required_instant(rows[-1]["submitted_at"], "submitted_at")
+            asked["after"] = lines.instant(last - timedelta(milliseconds=1))
+
+    def _positions(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._client.read("/positions", {})
+        # Their prices move all the time; told is the position, when it changes.
+        seen = {
+            str(row.get("symbol")): (row.get("qty"), row.get("avg_entry_price"))
+            for row in rows
+        }
+        for row in rows:
+            symbol = str(row.get("symbol"))
+            if self._positions_told.get(symbol) != seen[symbol]:
+                self._append(lines.line("positions", row, self._account))
+        self._positions_told = seen
+        return rows
+
+    def _missing_orders(self, fills: list[dict[str, Any]]) -> None:
+        """Orders that filled unseen: neither open now nor told by the stream."""
+        missing = dict.fromkeys(
+            row["order_id"]
+            for row in fills
+            if isinstance(row.get("order_id"), str)
+            and row["order_id"] not in self._orders
+        )
+        for order_id in list(missing)[:MISSING_ORDERS]:
+            self._order(order_id)
+
+    def _order(self, order_id: str, again: bool = False) -> None:
+        try:
+            row = self._client.read(f"/orders/{order_id}", {"nested": True})
+        except ExcursionError as error:
+            if getattr(error, "status", None) != 404:
+                raise
+            # A paper account that was reset forgets its orders, not its fills.
+            self._remember(self._orders, order_id)
+            return
+        self._saw_order(row, again)
+
+    def saw_order_on_stream(self, order_id: str) -> None:
+        """The stream told of an order: it need not be asked for."""
+        self._remember(self._orders, order_id)
+
+    def _saw_order(self, row: dict[str, Any], again: bool = False) -> None:
+        self._spool("orders", row, again=again)
+        for order in (row, *(row.get("legs") or [])):
+            self._remember(self._orders, str(order.get("id")))
+
+    def _spool(self, channel: str, row: Any, *, again: bool = False) -> bool:
+        """Append a row, unless it was appended lately; true where it is new."""
+        said = lines.encoded([channel, row])
+        digest = hashlib.blake2b(said, digest_size=16).digest()
+        is_new = digest not in self._spooled
+        self._remember(self._spooled, digest)
+        if is_new or again:
+            self._append(lines.line(channel, row, self._account))
+        return is_new
+
+    @staticmethod
+    def _remember(seen: OrderedDict[Any, None], key: Any) -> None:
+        seen[key] = None
+        seen.move_to_end(key)
+        while len(seen) > REMEMBERED:
+            seen.popitem(last=False)

@@ -1,0 +1,101 @@
+"""Marks by REST, for symbols that no stream carries at the moment.
+
+A symbol beyond the feed's limit, on a stream that is down or refused, or one of which
+the stream has said nothing for long, is asked for. A snapshot states the quote's own
+time: the same quote asked for again is the same mark.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from ingest import logs
+from ingest.catchup import Client
+from ingest.errors import ExcursionError
+from ingest.settings import MarketData
+
+LOG = logs.get(__name__)
+
+SYMBOLS_PER_REQUEST = 100
+
+
+class Snapshots(threading.Thread):
+    """Asks every ``snapshot_seconds`` for the symbols that ``wanted()`` names.
+
+    ``wanted()`` gives symbols by channel; ``record(channel, messages)`` takes what was
+    found as messages of that channel's stream.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: MarketData,
+        wanted: Callable[[], dict[str, set[str]]],
+        record: Callable[[str, list[dict[str, Any]]], None],
+    ) -> None:
+        super().__init__(name="snapshots", daemon=True)
+        self._client = client
+        self._settings = settings
+        self._wanted = wanted
+        self._record = record
+        self._stopping = threading.Event()
+        self._next_at: dict[str, float] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        # A symbol that has just become wanted is not made to wait for its turn.
+        pause = min(1.0, self._settings.snapshot_seconds)
+        while not self._stopping.wait(pause):
+            now = time.monotonic()
+            for channel, symbols in self._wanted().items():
+                due = {
+                    symbol for symbol in symbols if now >= self._next_at.get(symbol, 0)
+                }
+                if due:
+                    self._ask(channel, sorted(due), now)
+
+    def _ask(self, channel: str, symbols: list[str], now: float) -> None:
+        for symbol in symbols:
+            self._next_at[symbol] = now + self._settings.snapshot_seconds
+        remaining = iter(symbols)
+        while batch := list(islice(remaining, SYMBOLS_PER_REQUEST)):
+            try:
+                for found in self._pages(channel, batch):
+                    self._record(channel, list(_messages(found)))
+            except (ExcursionError, AttributeError, TypeError) as error:
+                if not self._stopping.is_set():
+                    reason = " ".join(str(error).split())
+                    LOG.warning("snapshots_failed", channel=channel, reason=reason)
+                return
+
+    def _pages(self, channel: str, symbols: list[str]) -> Iterator[dict[str, Any]]:
+        asked: dict[str, Any] = {"symbols": ",".join(symbols)}
+        if channel == "stock_data":
+            asked["feed"] = self._settings.stock_feed
+            yield self._client.read("/stocks/snapshots", asked)
+            return
+        path, version = "/crypto/us/snapshots", "v1beta3"
+        if channel == "option_data":
+            path, version = "/options/snapshots", "v1beta1"
+            asked |= {"feed": self._settings.option_feed, "limit": 1000}
+        while True:
+            answer = self._client.read(path, asked, version)
+            yield answer.get("snapshots") or {}
+            if not answer.get("next_page_token"):
+                return
+            asked["page_token"] = answer["next_page_token"]
+
+
+def _messages(snapshots: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each symbol's latest quote and trade, as its stream would have sent them."""
+    for symbol, snapshot in snapshots.items():
+        for name, kind in (("latestQuote", "q"), ("latestTrade", "t")):
+            said = snapshot.get(name) if isinstance(snapshot, dict) else None
+            if isinstance(said, dict):
+                yield {"T": kind, "S": symbol, **said}

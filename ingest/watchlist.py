@@ -1,0 +1,123 @@
+"""Which symbols need marks: held, or with an order that may still fill. No I/O.
+
+Told by REST's positions and open orders, and in between by each frame of the trading
+streams, so that a position is marked from its first second on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from ingest import values
+from ingest.facts import UnreadableError
+
+CHANNEL_OF = {
+    "us_equity": "stock_data",
+    "us_option": "option_data",
+    "crypto": "crypto_data",
+}
+# After these an order is not waited for any more. A fill may still come: then the
+# symbol is held, or was marked until just before.
+FINAL = frozenset({
+    "filled", "canceled", "expired", "rejected", "replaced", "done_for_day",
+})  # fmt: skip
+# Ended orders that are remembered, so that a late frame does not revive one.
+REMEMBERED = 10_000
+
+
+class Watchlist:
+    """Symbols by channel, from all accounts; for any thread."""
+
+    def __init__(self, always: Iterable[str] = ()) -> None:
+        """``always``: symbols to mark whether held or not."""
+        self._lock = threading.Lock()
+        self._held: dict[str, set[str]] = {}
+        self._live: dict[str, dict[str, set[str]]] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._always = set(always)
+        self._classes: dict[str, str | None] = {}
+
+    def symbols(self) -> dict[str, set[str]]:
+        """The symbols wanted of each channel of recordings."""
+        with self._lock:
+            wanted = set(self._always).union(*self._held.values())
+            for orders in self._live.values():
+                wanted.update(*orders.values())
+            found: dict[str, set[str]] = {name: set() for name in CHANNEL_OF.values()}
+            for symbol in wanted:
+                known = values.instrument(symbol, self._classes.get(symbol))
+                found[CHANNEL_OF[known.asset_class]].add(self._streamed(symbol))
+            return found
+
+    def saw_frame(self, account: str, message: Any) -> None:
+        """A trade update; frames of any other shape tell nothing."""
+        data = message.get("data") if isinstance(message, dict) else None
+        order = data.get("order") if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(order, dict):
+            return
+        held = data.get("position_qtys")
+        quantities = dict(held) if isinstance(held, dict) else {}
+        if isinstance(order.get("symbol"), str) and data.get("position_qty"):
+            quantities[order["symbol"]] = data["position_qty"]
+        with self._lock:
+            self._order(account, order)
+            for symbol, quantity in quantities.items():
+                if _is_zero(quantity):
+                    self._held.get(account, set()).discard(symbol)
+                else:
+                    self._held.setdefault(account, set()).add(symbol)
+
+    def saw_positions(self, account: str, rows: Iterable[dict[str, Any]]) -> None:
+        """All positions of an account, as REST lists them."""
+        rows = [row for row in rows if isinstance(row.get("symbol"), str)]
+        with self._lock:
+            for row in rows:
+                self._classes[row["symbol"]] = row.get("asset_class")
+            self._held[account] = {row["symbol"] for row in rows}
+
+    def saw_open_orders(self, account: str, rows: Iterable[dict[str, Any]]) -> None:
+        """All open orders of an account, as REST lists them."""
+        with self._lock:
+            self._live[account] = {}
+            for row in rows:
+                self._order(account, row)
+
+    def _order(self, account: str, order: dict[str, Any]) -> None:
+        order_id = order.get("id")
+        if not isinstance(order_id, str):
+            return
+        live = self._live.setdefault(account, {})
+        if order.get("status") in FINAL:
+            live.pop(order_id, None)
+            self._ended[order_id] = None
+            while len(self._ended) > REMEMBERED:
+                self._ended.popitem(last=False)
+        elif order_id not in self._ended:
+            live[order_id] = set(self._symbols_of(order))
+        for leg in order.get("legs") or []:
+            if isinstance(leg, dict):
+                self._order(account, leg)
+
+    def _symbols_of(self, order: dict[str, Any]) -> Iterable[str]:
+        symbol = order.get("symbol")
+        if isinstance(symbol, str) and symbol:
+            self._classes[symbol] = order.get("asset_class")
+            yield symbol
+
+    def _streamed(self, symbol: str) -> str:
+        """Positions name a crypto pair without the slash that its stream wants."""
+        if self._classes.get(symbol) == "crypto" and "/" not in symbol:
+            for quote in ("USDT", "USDC", "USD", "BTC"):
+                if symbol.endswith(quote) and symbol != quote:
+                    return f"{symbol.removesuffix(quote)}/{quote}"
+        return symbol
+
+
+def _is_zero(quantity: Any) -> bool:
+    try:
+        return values.decimal(quantity, "position_qty") == 0
+    except UnreadableError:
+        return False

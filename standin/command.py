@@ -1,0 +1,217 @@
+"""The command ``excursion standin``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ingest.errors import ExcursionError, UsageError
+
+if TYPE_CHECKING:
+    from standin.control import Control
+    from standin.faults import Faults
+    from standin.playback import Plan
+    from standin.server import Keys, StandIn
+
+FIRST_LINE = "This is excursion's stand-in, not Alpaca: it trades nothing, on loopback"
+
+
+@click.command(short_help="Serve a local Alpaca that plays recordings.")
+@click.argument("recordings", nargs=-1, metavar="[RECORDING]...")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Loopback port of everything; 0: a free one.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as it was recorded; 0: as fast as it goes.",
+)
+@click.option(
+    "--max-gap",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Longer stretches without a message are passed over, as nights are.",
+)
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Play once all accounts listen and all symbols are subscribed, or Enter.",
+)
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NAME=KEY:SECRET",
+    help="An account and its keys (default: those of the recording, key = name).",
+)
+@click.option(
+    "--fault",
+    "fault_settings",
+    multiple=True,
+    metavar="PART.NAME=VALUE",
+    help="What goes wrong from the start, as in trading.repeat=3.",
+)
+def standin(
+    recordings: tuple[str, ...],
+    port: int,
+    speed: float,
+    max_gap: float | None,
+    wait: bool,
+    accounts: tuple[str, ...],
+    fault_settings: tuple[str, ...],
+) -> None:
+    """Serve a local Alpaca, and play recordings on it.
+
+    Trading stream, market data streams and REST on one loopback port, for trying out
+    and testing the ingester. While it runs: /standin/state tells what goes on, POST
+    /standin/start begins a playback that waits, POST /standin/faults puts it wrong.
+    """
+    try:
+        from standin.alpaca import default_keys
+        from standin.playback import Plan, look
+    except ModuleNotFoundError as error:
+        if error.name not in ("aiohttp", "yarl", "multidict"):
+            raise
+        raise ExcursionError(
+            "the stand-in needs aiohttp: pip install 'excursion[standin]'"
+        ) from None
+    given = dict(map(_account, accounts))
+    faults = _faults(fault_settings)
+    contents = look(recordings)
+    keys = default_keys(contents, given)
+    plan = Plan(recordings, contents, speed, wait, max_gap)
+    # Ctrl-C may come before the handlers of signals are in place.
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(plan, keys, faults, port))
+
+
+def _account(text: str) -> tuple[str, tuple[str, str | None]]:
+    name, has_keys, keys = text.partition("=")
+    key, has_secret, secret = keys.partition(":")
+    if not (name and has_keys and key and has_secret and secret):
+        raise UsageError(f"--account must be NAME=KEY:SECRET, not {text}")
+    return name, (key, secret)
+
+
+def _faults(settings: tuple[str, ...]) -> Faults:
+    import orjson
+    from pydantic import ValidationError
+
+    from standin.faults import Faults
+
+    faults = Faults()
+    for setting in settings:
+        path, has_value, text = setting.partition("=")
+        part, has_name, name = path.partition(".")
+        if not has_value:
+            raise UsageError(f"--fault must be PART.NAME=VALUE, not {setting}")
+        value: Any = text
+        with contextlib.suppress(orjson.JSONDecodeError):
+            value = orjson.loads(text)  # numbers, true, lists; else it is a word
+        try:
+            faults.change({part: {name: value} if has_name else value})
+        except ValidationError as error:
+            raise UsageError(f"--fault {setting}: {error.errors()[0]['msg']}") from None
+    return faults
+
+
+async def _serve(plan: Plan, keys: Keys, faults: Faults, port: int) -> None:
+    from standin.alpaca import stopped
+    from standin.control import Control
+    from standin.playback import Playback
+    from standin.server import StandIn
+
+    _log_to_stderr()
+    standin = StandIn(keys, faults)
+    playback = None
+    if plan.paths:
+        playback = Playback(standin, plan)
+    control = Control(standin, playback)
+    standin.extra_routes = control.routes()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await standin.start(port)
+    _introduce(standin, keys, control)
+    if playback is not None:
+        loop.add_signal_handler(signal.SIGUSR1, playback.begin)
+        if plan.wait and sys.stdin is not None and sys.stdin.isatty():
+            loop.add_reader(sys.stdin, _on_enter, loop, playback.begin)
+    player = asyncio.create_task(playback.run()) if playback else None
+    if player is not None:
+        # One that fails ends the stand-in; one that is done does not.
+        player.add_done_callback(
+            lambda t: stopping.set() if not t.cancelled() and t.exception() else None
+        )
+    await stopping.wait()
+    failed = player.exception() if player is not None and player.done() else None
+    await stopped(standin, control, player)
+    if failed is not None:
+        raise failed
+
+
+def _on_enter(loop: asyncio.AbstractEventLoop, begin: Any) -> None:
+    sys.stdin.readline()
+    loop.remove_reader(sys.stdin)
+    begin()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("standin")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def _introduce(standin: StandIn, keys: Keys, control: Control) -> None:
+    """Say what this is and print the settings that lead here."""
+    from standin import data_stream, trading_stream
+
+    http = f"http://127.0.0.1:{standin.port}"
+    sockets = f"ws://127.0.0.1:{standin.port}"
+    click.echo(f"{FIRST_LINE} {http}")
+    playback = control.playback
+    if playback is not None:
+        plan = playback.plan
+        pace = f"at {plan.speed:g} times real time" if plan.speed else "at once"
+        when = "when everybody listens (or Enter)" if plan.wait else "now"
+        count, left_out = plan.contents.lines, plan.contents.left_out
+        click.echo(
+            f"plays {count:,} messages {pace}, starting {when};"
+            f" {left_out:,} lines are not Alpaca's and are left out"
+        )
+    click.echo("settings of the ingester (TOML):\n")
+    for name, (key, secret) in sorted(keys.items()):
+        click.echo(f"[accounts.{_toml_key(name)}]")
+        click.echo(f'key_id = "{key}"')
+        click.echo(f'secret_key = "{"any" if secret is None else secret}"')
+        click.echo(f'trading_url = "{http}"')
+        click.echo(f'stream_url = "{sockets}{trading_stream.PATH}"\n')
+    click.echo("[market_data]")
+    for setting, feed in (
+        ("stock_url", "iex"),
+        ("option_url", "indicative"),
+        ("crypto_url", "crypto"),
+    ):
+        click.echo(f'{setting} = "{sockets}{data_stream.PATHS[feed]}"')
+    click.echo(f'rest_url = "{http}"')
+    sys.stdout.flush()
+
+
+def _toml_key(name: str) -> str:
+    is_bare = name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+    return name if is_bare else f'"{name}"'
