@@ -14,18 +14,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest import config, logs
+from ingest import config, embedded, logs
 from ingest.account import AccountThread, Seen
 from ingest.alarms import Limits, alarms
 from ingest.catchup import CatchUp
 from ingest.database import connect
 from ingest.drain import Drain
-from ingest.errors import ExcursionError
+from ingest.errors import DatabaseUnreachableError, ExcursionError
 from ingest.feed import rest
 from ingest.health import HealthServer
 from ingest.heartbeat import Heartbeat
 from ingest.market import Market
 from ingest.metrics import Metrics
+from ingest.migrate import require_migrated
 from ingest.progress import Progress
 from ingest.reconcile import Reconciler
 from ingest.settings import Account, IngestSettings
@@ -281,4 +282,19 @@ def run(settings: IngestSettings, base: config.Settings) -> None:
         await Daemon(settings, base).run()
 
     logs.configure(secrets=settings.secrets)
+    _look_at_database(base)
     asyncio.run(main())
+
+
+def _look_at_database(base: config.Settings) -> None:
+    """A database without its tables is a mistake to be told at once.
+
+    One that does not answer is not: what is received waits in the spool.
+    """
+    try:
+        if base.source is config.Source.EMBEDDED:
+            embedded.start(base)
+        with contextlib.closing(connect(base)) as connection:
+            require_migrated(connection)
+    except DatabaseUnreachableError as error:
+        LOG.warning("database_unreachable", reason=str(error))

@@ -153,6 +153,8 @@ class Heartbeat:
                 with self._connected() as connection:
                     if not self._take_locks(connection):
                         return
+                    with self._within(PATIENCE):
+                        self._beat(connection)
                     if said:
                         logger.info("heartbeat_restored")
                     wait, said = FIRST_WAIT, False
@@ -273,10 +275,9 @@ class Heartbeat:
         return None
 
     def _beat_until_stopped(self, connection: Connection) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.wait(self._seconds):
             with self._within(PATIENCE):
                 self._beat(connection)
-            self._stopping.wait(self._seconds)
         with self._within(STOP_PATIENCE):
             self._beat(connection)
             with connection.cursor() as cursor:

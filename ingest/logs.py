@@ -136,17 +136,21 @@ class Redactor:
         return text
 
 
-def _forms(secret: str) -> Iterable[str]:
-    """How a secret may be written."""
-    for text in {secret, secret.strip()} - {""}:
-        yield text
-        for encode in (quote, quote_plus, lambda each: quote(each, safe="")):
-            encoded = encode(text)
-            yield encoded
-            yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
-        yield repr(text)[1:-1]
-        for ascii_only in (True, False):
-            yield json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+def _forms(secret: str) -> set[str]:
+    """How a secret may be written; escapes also within escapes."""
+    forms = {secret, secret.strip()} - {""}
+    for text in tuple(forms):
+        for safe in ("/", ""):
+            forms |= {quote(text, safe=safe), quote_plus(text, safe=safe)}
+    for text in tuple(forms):
+        forms.add(re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text))
+    for _ in range(2):
+        for text in tuple(forms):
+            forms.add(repr(text)[1:-1])
+            forms |= {
+                json.dumps(text, ensure_ascii=each)[1:-1] for each in (True, False)
+            }
+    return forms
 
 
 _redactor = Redactor()
@@ -194,8 +198,7 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(max(number, logging.INFO))
-    for package in ("ingest", "standin"):
-        logging.getLogger(package).setLevel(number)
+    logging.getLogger("ingest").setLevel(number)
     logging.captureWarnings(True)
     threading.excepthook = _log_thread_failure
 

@@ -17,9 +17,6 @@ from ingest.state import State, StreamState
 from ingest.trading import socket_options
 from ingest.watchlist import CHANNEL_OF, Watchlist
 
-# How long a stream may take before a symbol that it should carry is asked for by REST.
-FIRST_MARK_SECONDS = 5.0
-
 
 class Feed:
     """One market data channel."""
@@ -51,11 +48,12 @@ class Feed:
         self.subscription.want(symbols)
         is_wanted = bool(self.subscription.symbols)
         self.stream.want(is_wanted)
-        if is_wanted and self._task is None:
+        is_running = self._task is not None and not self._task.done()
+        if is_wanted and not is_running:
             self._task = asyncio.create_task(self._supervisor.run(), name=self._channel)
-        elif not is_wanted and self._task is not None:
+        elif not is_wanted and self._task is not None and is_running:
+            # Most plans allow one connection: the next begins when this one has ended.
             self._task.cancel()
-            self._task = None
             self.stream.symbols = 0
 
     async def stop(self) -> None:
@@ -65,16 +63,17 @@ class Feed:
         self.marks.flush()
 
     def uncarried(self, now: float) -> set[str]:
-        """Wanted symbols that the stream does not carry, or is silent about."""
+        """Wanted symbols that the stream does not carry, or is silent about.
+
+        One that has just become wanted counts: its first mark need not wait.
+        """
         silent = self._settings.market_data.silent_seconds
-        live_for = now - self.stream.live_mono if self.stream.is_live else 0.0
-        patience = silent if live_for > FIRST_MARK_SECONDS else FIRST_MARK_SECONDS
         carried = self.subscription.carried
         return {
             symbol
             for symbol in list(self.subscription.wanted)
             if symbol not in carried
-            or now - self.marks.last_at.get(symbol, -silent) > patience
+            or now - self.marks.last_at.get(symbol, -silent) > silent
         }
 
     def _make(self) -> Any:

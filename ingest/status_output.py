@@ -19,7 +19,7 @@ NONE = "-"
 #: Seconds without a beat after which the heartbeat is old; it beats every 5.
 OLD_BEAT = 30.0
 
-#: Columns before the values of the list; the longest name and a gap.
+#: Columns of the words before what is said of them; the longest is "not running".
 NAMES_WIDTH = 11
 
 GOOD, BAD, SOON = "green", "bold red", "yellow"
@@ -32,9 +32,13 @@ def show(report: Report, console: Console) -> None:
         return
     said = report.daemon
     _show_heading(said, console)
-    _section(console, "Streams", _streams_table(said["streams"]))
-    _section(console, "Accounts", _accounts_table(said["accounts"]))
-    _section(console, "Facts", _facts_table(said["counts"]["facts"]))
+    for title, table in (
+        ("Streams", _streams_table(said["streams"])),
+        ("Accounts", _accounts_table(said["accounts"])),
+        ("Facts", _facts_table(said["counts"]["facts"])),
+    ):
+        if table.row_count:
+            _section(console, title, table)
     console.print()
     for name, value, style in _listed(report, said):
         _print_listed(console, name, value, style)
@@ -45,8 +49,8 @@ def _show_heading(said: dict[str, Any], console: Console) -> None:
     up_for = _seconds_between(since, said["now"])
     print_line(
         console,
-        f"excursion {said['version']} has been recording for {duration(up_for)}"
-        f" (process {said['pid']}, since {_minute(since)})",
+        f"excursion {said['version']}, process {said['pid']}, up"
+        f" {duration(up_for)} since {_minute(since)}",
         "bold",
     )
     for alarm in said["alarms"]:
@@ -90,8 +94,8 @@ def _show_without_daemon(report: Report, console: Console) -> None:
         console.print()
         print_line(
             console,
-            "It beats: an ingester runs on another machine, or with another http_port"
-            " (--port).",
+            "As young a heartbeat means that an ingester stopped just now, or runs on"
+            " another machine or with another http_port (--port).",
         )
 
 
@@ -129,10 +133,13 @@ def _accounts_table(accounts: list[dict[str, Any]]) -> Table:
         text_columns=2,
     )
     for account in accounts:
-        is_fine = account["catchup_problem"] is None
+        state = Text("works", GOOD)
+        if account["catchup_problem"] is not None:
+            never = account["last_catchup_at"] is None
+            state = Text("not yet", SOON) if never else Text("fails", BAD)
         table.add_row(
             account["name"],
-            Text("works", GOOD) if is_fine else Text("fails", BAD),
+            state,
             _lasting(account["catchup_age_seconds"]),
             f"{account['missed_by_stream']:,}",
             _worrying(account["mismatches"]),
@@ -145,8 +152,6 @@ def _facts_table(facts: list[dict[str, Any]]) -> Table:
     table = new_table("fact", "written", "duplicate")
     for row in facts:
         table.add_row(row["kind"], f"{row['written']:,}", f"{row['duplicate']:,}")
-    if not facts:
-        table.add_row("none yet", NONE, NONE)
     return table
 
 
@@ -164,6 +169,9 @@ def _listed(report: Report, said: dict[str, Any]) -> Iterable[tuple[str, str, st
         yield "quarantine", f"{set_aside}; see raw.quarantine", SOON
     else:
         yield "quarantine", "nothing was set aside", ""
+    for account in said["accounts"]:
+        if problem := account["catchup_problem"]:
+            yield "catch-up", f"{account['name']}: {problem}", ""
     used, limit = _bytes(spool["depth_bytes"]), _bytes(spool["limit_bytes"])
     full = "full: " if spool["is_full"] else ""
     torn = spool["damaged_tails"]
@@ -179,6 +187,8 @@ def _listed(report: Report, said: dict[str, Any]) -> Iterable[tuple[str, str, st
         beat["account_name"]: beat["beat_age_seconds"] for beat in report.heartbeats
     }
     own = [account["name"] for account in said["accounts"]]
+    if not own:
+        return
     if report.database_problem:
         yield "heartbeat", f"unknown: {report.database_problem}", SOON
     else:
@@ -203,7 +213,7 @@ def _section(console: Console, title: str, table: Table) -> None:
 
 def _print_marked(console: Console, word: str, style: str, rest: str) -> None:
     """A state word in colour, then what it is about, wrapped under itself."""
-    _print_wrapped(console, Text(word, style), len(word) + 2, rest)
+    _print_wrapped(console, Text(word, style), NAMES_WIDTH + 2, rest)
 
 
 def _print_listed(console: Console, name: str, value: str, style: str) -> None:
@@ -211,7 +221,7 @@ def _print_listed(console: Console, name: str, value: str, style: str) -> None:
     shown = Text(value)
     if style:
         shown.stylize(style, 0, len(word) if colon else value.find(" "))
-    _print_wrapped(console, Text(name), NAMES_WIDTH + 1, shown)
+    _print_wrapped(console, Text(name), NAMES_WIDTH + 2, shown)
 
 
 def _print_wrapped(console: Console, head: Text, indent: int, rest: str | Text) -> None:

@@ -128,7 +128,12 @@ def features(connection: Connection, threshold: Decimal) -> str:
         f" {'has' if found.featured == 1 else 'have'} features ({share:.1f} %,"
         f" threshold {threshold:f} %)"
     )
-    require(share >= threshold, seen)
+    if found.missing:
+        seen += f"; {found.missing:,} came without a features_snapshot"
+    lost = found.recommended - found.featured - found.missing
+    if lost:
+        seen += f"; {lost:,} lost theirs in the models: {BUILD}"
+    require(not lost and share >= threshold, seen)
     return seen
 
 
@@ -173,8 +178,11 @@ def _alias_lines(texts: Iterable[str]) -> list[str]:
 
 def statistics(connection: Connection) -> str:
     """The newest statistics exist, and are those of the positions in their window."""
-    newest = one_row(connection, "verify_newest_exit").newest_exit
-    require(newest is not None, f"position_history is empty: {BUILD}")
+    closed = one_row(connection, "verify_newest_exit")
+    require(closed.positions > 0, f"position_history is empty: {BUILD}")
+    newest = closed.newest_exit
+    if newest is None:
+        return "no closed position was watched from its opening: nothing to count yet"
     rows = all_rows(connection, "verify_statistics")
     require(bool(rows), f"strategy_stats is empty: {BUILD}")
     seen = []

@@ -46,6 +46,15 @@ WRITER_LOCK = 6_120_081_001
 
 NAMES_A_SYMBOL = (Fill, OrderState, Activity, BrokerPosition)
 
+# A batch finds all that it needs through a key. Without statistics, as in a database
+# that is being filled for the first time, the planner would read whole tables instead.
+BEGIN = """
+set local enable_seqscan = off;
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+select pg_advisory_xact_lock(%s)
+"""
+
 # A deadlock is possible only with a foreign writer, and then passes.
 ATTEMPTS = 3
 
@@ -137,7 +146,7 @@ class Writer:
                         hint = getattr(fact, "asset_class", None)
                         symbols.add((fact.symbol, hint))
         with self._connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+            cursor.execute(BEGIN, (WRITER_LOCK,))
             self._instruments.ensure(cursor, symbols)
             marks.write(cursor, observed, self._instruments.ids, self._days, outcome)
             self._write_facts(cursor, by_type, outcome)

@@ -33,7 +33,21 @@ And what the clients did: ``connections(path or feed)``, ``subscribed(feed)``,
 ``flush()``.
 """
 
-from standin.alpaca import Alpaca, running
-from standin.faults import Faults
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from standin.alpaca import Alpaca, running
+    from standin.faults import Faults
 
 __all__ = ["Alpaca", "Faults", "running"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the command can say that aiohttp is missing.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from standin import alpaca
+
+    return getattr(alpaca, name)

@@ -67,7 +67,10 @@ class Alpaca:
         on_stream: bool = True,
         on_rest: bool = True,
     ) -> None:
-        """A trade update happens: REST knows it, listeners get it."""
+        """A trade update happens: REST knows it, listeners get it.
+
+        Without ``on_rest`` its rows stay unknown to REST, for ever in the activities.
+        """
         self._call(
             lambda: self._standin.push(
                 account, frame, on_stream=on_stream, on_rest=on_rest

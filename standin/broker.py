@@ -5,6 +5,7 @@ REST is a view of this; ``apply`` is told of every frame once, sent or not.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -34,11 +35,8 @@ class Versions(Generic[T]):
         self._known: list[tuple[float, T]] = []
 
     def add(self, value: T, lag: float = 0) -> None:
-        now = time.monotonic()
-        shown = [entry for entry in self._known if entry[0] <= now]
-        waiting = [entry for entry in self._known if entry[0] > now]
-        self._known = [*shown[-1:], *waiting, (now + lag, value)]
-        self._known.sort(key=lambda entry: entry[0])
+        """The value changes; REST may tell it ``lag`` seconds from now."""
+        self._known.append((time.monotonic() + lag, value))
 
     @property
     def latest(self) -> T | None:
@@ -48,11 +46,13 @@ class Versions(Generic[T]):
     def shown(self) -> T | None:
         """What REST may tell by now."""
         now = time.monotonic()
-        found = None
-        for due, value in self._known:
+        for place in range(len(self._known) - 1, -1, -1):
+            due, value = self._known[place]
             if due <= now:
-                found = value
-        return found
+                # What is older than what was told is never told any more.
+                del self._known[:place]
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class Broker:
 
     def __init__(self, clock: Clock, faults: RestFaults) -> None:
         self.clock, self._faults = clock, faults
+        self._extra_lag = 0.0
         self.accounts: dict[str, Account] = {}
         #: Latest quote, trade and bars by family (stock, option, crypto) and symbol.
         self.market: dict[str, dict[str, dict[str, Row]]] = {}
@@ -144,8 +145,19 @@ class Broker:
                 return account
         return None
 
-    def apply(self, account: Account, frame: Any) -> None:
-        """A frame of the trading stream happened. What is no trade update does not."""
+    def apply(self, account: Account, frame: Any, *, is_hidden: bool = False) -> None:
+        """A frame of the trading stream happened. What is no trade update does not.
+
+        Where it is hidden, REST never tells: not before something later changes the
+        same order or position.
+        """
+        self._extra_lag = math.inf if is_hidden else 0.0
+        try:
+            self._apply(account, frame)
+        finally:
+            self._extra_lag = 0.0
+
+    def _apply(self, account: Account, frame: Any) -> None:
         data = frame.get("data") if isinstance(frame, dict) else None
         if not isinstance(data, dict):
             return
@@ -174,7 +186,7 @@ class Broker:
             # A frame that is told again, or late, takes nothing back.
             if filled < was or (filled == was and is_late):
                 return
-        known.add(order, self._faults.orders_lag)
+        known.add(order, self._faults.orders_lag + self._extra_lag)
         for leg in order.get("legs") or ():
             if isinstance(leg, dict) and leg.get("id"):
                 account.parents[str(leg["id"])] = order_id
@@ -205,7 +217,7 @@ class Broker:
             "cum_qty": wire.plain(filled),
             "order_status": execution.order.get("status"),
         }
-        self._add(account, row, self._faults.activities_lag)
+        self._add(account, row, self._faults.activities_lag + self._extra_lag)
 
     def _move(self, account: Account, execution: _Execution, filled: Decimal) -> None:
         """The position after a fill.
@@ -259,7 +271,8 @@ class Broker:
             entry = cost / abs(qty)
         else:
             entry = before.entry_price
-        known.add(Position(symbol, qty, entry), self._faults.positions_lag)
+        lag = self._faults.positions_lag + self._extra_lag
+        known.add(Position(symbol, qty, entry), lag)
 
     def add_activity(self, account: Account, row: Row, lag: float = 0) -> None:
         """A row is listed from now on; one with the same id replaces the older one.

@@ -135,9 +135,7 @@ async def _serve(plan: Plan, keys: Keys, faults: Faults, port: int) -> None:
 
     _log_to_stderr()
     standin = StandIn(keys, faults)
-    playback = None
-    if plan.paths:
-        playback = Playback(standin, plan)
+    playback = Playback(standin, plan) if plan.paths else None
     control = Control(standin, playback)
     standin.extra_routes = control.routes()
     stopping = asyncio.Event()
@@ -145,11 +143,12 @@ async def _serve(plan: Plan, keys: Keys, faults: Faults, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await standin.start(port)
-    _introduce(standin, keys, control)
+    # Whoever reads the settings may send the signal at once.
     if playback is not None:
         loop.add_signal_handler(signal.SIGUSR1, playback.begin)
         if plan.wait and sys.stdin is not None and sys.stdin.isatty():
             loop.add_reader(sys.stdin, _on_enter, loop, playback.begin)
+    _introduce(standin, keys, control)
     player = asyncio.create_task(playback.run()) if playback else None
     if player is not None:
         # One that fails ends the stand-in; one that is done does not.

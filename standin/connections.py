@@ -15,6 +15,8 @@ Cut = Literal["clean", "reset"]
 
 #: Frames that wait for a slow client before playback waits for it, too.
 QUEUE_LIMIT = 1000
+#: Seconds between two looks whether a half-open connection is whole again.
+LOOK = 0.02
 
 
 class Connection:
@@ -26,9 +28,9 @@ class Connection:
     def __init__(
         self, request: web.Request, path: str, is_half_open: Callable[[], bool]
     ) -> None:
-        # Pings are answered here, or not, and never by aiohttp itself.
+        # Pings and closes are answered here, or not, and never by aiohttp itself.
         self.socket = web.WebSocketResponse(
-            autoping=False, compress=False, max_msg_size=0
+            autoping=False, autoclose=False, compress=False, max_msg_size=0
         )
         self.path = path
         self.key: str | None = None
@@ -59,12 +61,19 @@ class Connection:
         self._waiting.set()
 
     async def room(self) -> None:
-        """Wait while the client is too slow."""
-        await self._room.wait()
+        """Wait while the client is too slow; a half-open one holds nobody up."""
+        if not self._is_half_open():
+            await self._room.wait()
 
     @property
-    def queued(self) -> int:
-        return len(self._queue)
+    def is_busy(self) -> bool:
+        """Something waits to be sent, and will be."""
+        return bool(self._queue) and not self._is_half_open()
+
+    @property
+    def is_gone(self) -> bool:
+        transport = self._request.transport
+        return transport is None or transport.is_closing()
 
     async def messages(self) -> AsyncIterator[bytes | str]:
         """What the client sends, until it is gone."""
@@ -76,6 +85,11 @@ class Connection:
             elif message.type is WSMsgType.PING:
                 if not self._is_half_open():
                     await self.socket.pong(message.data)
+            elif message.type is WSMsgType.CLOSE:
+                while self._is_half_open() and not self.is_gone:
+                    await asyncio.sleep(LOOK)
+                await self.socket.close()
+                return
             elif message.type is not WSMsgType.PONG:
                 return
 
@@ -84,7 +98,7 @@ class Connection:
             while True:
                 while self._queue:
                     while self._is_half_open():
-                        await asyncio.sleep(0.02)
+                        await asyncio.sleep(LOOK)
                     frame = self._queue.popleft()
                     if len(self._queue) < QUEUE_LIMIT // 2:
                         self._room.set()

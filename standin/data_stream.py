@@ -221,6 +221,9 @@ class DataStreams:
             for name, symbols in message.items()
             if name != "action" and name not in WITH_TRADES[family]
         }
+        if not all(isinstance(symbols, list) for symbols in wanted.values()):
+            self._error(client, 400)
+            return
         if any(name not in client.subscribed for name in wanted):
             self._error(client, 410)
             return

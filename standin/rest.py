@@ -19,12 +19,13 @@ from standin.connections import reset
 from standin.faults import RestAnswer, RestFaults
 
 Query = dict[str, str]
+NO_ANSWER = 499  # what logs of other servers call a client that was not answered
 HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that came in, whatever was answered; ``status`` 0: nothing was."""
+    """A request that came in; ``status`` 0 or 499: it was not answered."""
 
     method: str
     path: str
@@ -115,7 +116,7 @@ class Rest:
             await asyncio.Event().wait()
         if answer.how == "reset":
             reset(request)
-            raise ConnectionResetError("reset by a fault")
+            return web.Response(status=NO_ANSWER)
         if answer.status is None:
             return None
         if answer.status < 500 and answer.body is None:

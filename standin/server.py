@@ -57,7 +57,11 @@ class StandIn:
         )
         await self._runner.setup()
         self.port = port
-        await self.listen()
+        try:
+            await self.listen()
+        except ExcursionError:
+            await self._runner.cleanup()
+            raise
 
     async def listen(self) -> None:
         """Open the port, again where it was closed."""
@@ -103,8 +107,7 @@ class StandIn:
     ) -> None:
         """A frame happens: the broker learns of it, and listeners are told."""
         account = self.account(name)
-        if on_rest:
-            self.broker.apply(account, frame)
+        self.broker.apply(account, frame, is_hidden=not on_rest)
         if on_stream:
             self.trading.send(account, frame)
 
@@ -189,7 +192,7 @@ class StandIn:
     async def flush(self) -> None:
         """Wait until what was pushed is handed to the kernel."""
         while any(
-            c.queued for c in (*self.trading.connections, *self.data.connections)
+            c.is_busy for c in (*self.trading.connections, *self.data.connections)
         ):
             await asyncio.sleep(0.001)
 

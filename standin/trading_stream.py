@@ -111,8 +111,10 @@ class TradingStream:
         mute = self._is(connection, "mute")
         if mute in ("before_auth", "after_auth"):
             return True
-        wanted = (message.get("data") or {}).get("streams") or []
-        streams = [name for name in wanted if name == "trade_updates"]
+        data = message.get("data")
+        wanted = data.get("streams") if isinstance(data, dict) else None
+        is_wanted = isinstance(wanted, list) and "trade_updates" in wanted
+        streams = ["trade_updates"] if is_wanted else []
         if mute == "empty_listening":
             streams = []
         self._reply(connection, {"stream": "listening", "data": {"streams": streams}})

@@ -20,7 +20,8 @@ from ingest.state import StreamState
 LOG = logs.get(__name__)
 
 TICK_SECONDS = 0.25
-CLOSE_SECONDS = 3.0
+# Twice this, and the daemon still ends in time.
+CLOSE_SECONDS = 1.5
 LONGEST_PAUSE_SECONDS = 60.0
 
 

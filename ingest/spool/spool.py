@@ -342,6 +342,7 @@ class Spool:
             self._delete_behind(end)
             with self._lock:
                 self._cursor = end
+                self._position = max(self._position, end)
                 self._groups.forget(end)
                 # What is in the segments is durable and not done, but for the part
                 # of the first one before the cursor.

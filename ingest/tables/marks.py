@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime, timedelta
-from struct import Struct
+from typing import Any
 
+import numpy as np
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.facts import Mark
 from ingest.outcome import Outcome
 from ingest.sql import statement
-from ingest.staging import copy_packed
+from ingest.packing import copy_packed, packed, row_of, unpacked
 
 COLUMNS = ("ts", "price", "bid", "ask", "symbol_id", "is_usable")
 
-# Rows in COPY's binary format (see copy_packed): six fields, each after its length. To
-# pack a row costs a fifth of what it costs to write its floats and instant as text, and
-# the server reads it quicker too. A trade has neither bid nor ask.
-QUOTE_ROW = Struct(">h iq id id id ii i?").pack
-TRADE_ROW = Struct(">h iq id i i ii i?").pack
-
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 DAY = 86_400 * 1_000_000
 
-# symbol_id, microseconds since EPOCH, price: the primary key.
-Key = tuple[int, int, float]
+# Stored marks are read to compare with a batch up to so many times as it holds itself.
+# Beyond, as where it is sparse and old, the server is asked about each mark.
+MOST_STORED = 4
+
+# Columns of one value per mark. Instants are microseconds since EPOCH, as PostgreSQL
+# sends them; bid and ask of a trade are NaN.
+Columns = dict[str, np.ndarray[Any, Any]]
+
+NOTHING: Columns = {
+    "ts": np.empty(0, np.int64),
+    **{name: np.empty(0) for name in ("price", "bid", "ask")},
+    "symbol_id": np.empty(0, np.int64),
+}
+
+# A trade has neither bid nor ask.
+QUOTE_ROW = row_of(
+    ts="i8", price="f8", bid="f8", ask="f8", symbol_id="i4", is_usable="?"
+)
+TRADE_ROW = row_of(
+    ts="i8", price="f8", bid=None, ask=None, symbol_id="i4", is_usable="?"
+)
+STORED_ROW = row_of(ts="i8", price="f8", bid="f8", ask="f8", symbol_id="i4")
 
 
 class Days:
@@ -69,65 +86,118 @@ def write(
     """Store marks; of equal (symbol, instant, price) the tightest quote is kept."""
     if not marks:
         return
-    tightest: dict[Key, Mark] = {}
-    for mark in marks:
-        key = (ids[mark.symbol], _microseconds(mark.observed_at), mark.price)
-        other = tightest.get(key)
-        if other is None or (mark.bid or 0) > (other.bid or 0):
-            tightest[key] = mark
-    seen = {microseconds // DAY for _, microseconds, _ in tightest}
+    sent = _columns(marks, ids)
+    seen = np.unique(sent["ts"] // DAY).tolist()
     for day in seen:
-        days.ensure(cursor, (EPOCH + day * timedelta(days=1)).date())
-    newest = _newest(cursor, {symbol_id for symbol_id, _, _ in tightest}, seen)
-    # Most batches are newer than all that is stored. What is newer than the newest mark
-    # of its symbol cannot be stored yet: COPY takes it straight, at half of what the
-    # server needs for staging it and inserting with ON CONFLICT. The writer's lock
-    # keeps others from storing one in between.
-    new: list[bytes] = []
-    rest: list[bytes] = []
-    for key, mark in tightest.items():
-        symbol_id, microseconds, _ = key
-        rows = new if microseconds > newest.get(symbol_id, -1) else rest
-        rows.append(_packed(key, mark))
-    copy_packed(cursor, "raw.marks", COLUMNS, new)
-    written = len(new)
-    if rest:
-        cursor.execute(
-            "create temp table if not exists stage_marks (ts timestamptz, price float8,"
-            " bid float8, ask float8, symbol_id integer, is_usable boolean)"
-            " on commit delete rows"
-        )
-        copy_packed(cursor, "stage_marks", COLUMNS, rest)
-        cursor.execute(statement("writer/insert_marks"))
+        days.ensure(cursor, _midnight(day).date())
+    span = {"since": _midnight(seen[0]), "until": _midnight(seen[-1] + 1)}
+    # Most batches are newer than all that is stored, the others mostly stored already:
+    # to read what is there costs less than to let the server insert each mark with ON
+    # CONFLICT. The writer's lock keeps others from storing one in between.
+    stored = _stored(cursor, sent, {**span, "most": MOST_STORED * len(marks) + 1})
+    if len(stored["ts"]) <= MOST_STORED * len(marks):
+        new, others = _best(stored, sent)
+        _copy(cursor, new)
+    else:
+        new, others = NOTHING, _best(NOTHING, sent)[0]
+    written = len(new["ts"])
+    if len(others["ts"]):
+        cursor.execute(statement("writer/insert_marks"), {**_arrays(others), **span})
         written += cursor.rowcount
     outcome.count("mark", len(marks), written)
 
 
-def _newest(cursor: Cursor, symbol_ids: set[int], days: set[int]) -> dict[int, int]:
-    """By symbol_id the instant of its newest stored mark of these days."""
-    span = {
-        "since": EPOCH + min(days) * timedelta(days=1),
-        "until": EPOCH + (max(days) + 1) * timedelta(days=1),
+def _columns(marks: list[Mark], ids: dict[str, int]) -> Columns:
+    symbols, instants, prices, bids, asks, _ = zip(*marks, strict=True)
+    return {
+        "ts": np.array([(instant - EPOCH) // MICROSECOND for instant in instants]),
+        "price": np.array(prices, dtype=float),
+        "bid": np.array(bids, dtype=float),
+        "ask": np.array(asks, dtype=float),
+        "symbol_id": np.array([ids[symbol] for symbol in symbols]),
     }
-    cursor.execute(
-        statement("writer/newest_marks"), {"symbol_ids": list(symbol_ids), **span}
+
+
+def _stored(cursor: Cursor, sent: Columns, limits: dict[str, Any]) -> Columns:
+    """What is stored of the symbols between their first and last instants."""
+    order = np.lexsort((sent["ts"], sent["symbol_id"]))
+    symbol_ids, instants = sent["symbol_id"][order], sent["ts"][order]
+    firsts = np.flatnonzero(np.diff(symbol_ids, prepend=-1))
+    lasts = np.append(firsts[1:], len(order)) - 1
+    query = cursor.mogrify(
+        statement("writer/stored_marks"),
+        {
+            "symbol_ids": symbol_ids[firsts].tolist(),
+            "firsts": _instants(instants[firsts]),
+            "lasts": _instants(instants[lasts]),
+            **limits,
+        },
     )
-    return {symbol_id: _microseconds(ts) for symbol_id, ts in cursor.fetchall()}
+    copied = io.BytesIO()
+    cursor.copy_expert(query, copied)
+    return unpacked(copied.getvalue(), STORED_ROW)
 
 
-def _microseconds(instant: datetime) -> int:
-    """An instant as PostgreSQL sends it: microseconds since 2000."""
-    since = instant - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+def _best(stored: Columns, sent: Columns) -> tuple[Columns, Columns]:
+    """What to write, one mark a key: those whose key is new, and those that replace.
 
-
-def _packed(key: Key, mark: Mark) -> bytes:
-    symbol_id, microseconds, price = key
-    if mark.bid is None:
-        return TRADE_ROW(
-            6, 8, microseconds, 8, price, -1, -1, 4, symbol_id, 1, mark.is_usable
-        )
-    return QUOTE_ROW(
-        *(6, 8, microseconds, 8, price, 8, mark.bid, 8, mark.ask),
-        *(4, symbol_id, 1, mark.is_usable),
+    The best of a key has the highest bid, then the lowest ask; a trade (NaN sorts last)
+    gives way to any quote; of equals the stored one stays.
+    """
+    both = {name: np.concatenate([stored[name], sent[name]]) for name in sent}
+    order = np.lexsort(
+        (both["ask"], -both["bid"], both["price"], both["ts"], both["symbol_id"])
     )
+    is_first = np.zeros(len(order), dtype=bool)
+    is_first[0] = True
+    for key in ("price", "ts", "symbol_id"):
+        column = both[key][order]
+        is_first[1:] |= column[1:] != column[:-1]
+    is_stored = order < len(stored["ts"])
+    key_number = np.cumsum(is_first) - 1
+    is_known = np.zeros(key_number[-1] + 1, dtype=bool)
+    is_known[key_number[is_stored]] = True
+    best = order[is_first & ~is_stored]
+    replaces = is_known[key_number[is_first & ~is_stored]]
+    return _where(both, best[~replaces]), _where(both, best[replaces])
+
+
+def _where(columns: Columns, chosen: np.ndarray[Any, Any]) -> Columns:
+    return {name: column[chosen] for name, column in columns.items()}
+
+
+def _copy(cursor: Cursor, columns: Columns) -> None:
+    is_trade = np.isnan(columns["bid"])
+    trades, quotes = _where(columns, is_trade), _where(columns, ~is_trade)
+    for rows in (trades, quotes):
+        rows["is_usable"] = rows["price"] > 0
+    del trades["bid"], trades["ask"]
+    copy_packed(
+        cursor,
+        "raw.marks",
+        COLUMNS,
+        [packed(quotes, QUOTE_ROW), packed(trades, TRADE_ROW)],
+    )
+
+
+def _arrays(columns: Columns) -> dict[str, str]:
+    """The columns as PostgreSQL's text of arrays; repr gives each float exactly."""
+    texts = {
+        "prices": map(repr, columns["price"].tolist()),
+        "bids": map(repr, columns["bid"].tolist()),
+        "asks": map(repr, columns["ask"].tolist()),
+        "symbol_ids": map(str, columns["symbol_id"].tolist()),
+    }
+    arrays = {name: f"{{{','.join(values)}}}" for name, values in texts.items()}
+    return {**arrays, "instants": _instants(columns["ts"])}
+
+
+def _instants(microseconds: np.ndarray[Any, Any]) -> str:
+    """An array of timestamps in UTC as PostgreSQL's text."""
+    instants = np.datetime64("2000-01-01", "us") + microseconds
+    return f"{{{','.join(np.datetime_as_string(instants).tolist())}}}"
+
+
+def _midnight(day: int) -> datetime:
+    """The instant at which a day begins that is so many days after EPOCH."""
+    return EPOCH + timedelta(days=day)

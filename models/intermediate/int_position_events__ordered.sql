@@ -2,8 +2,8 @@ with executions as (
     select * from {{ ref('int_executions__resolved') }}
 ),
 
-activities as (
-    select * from {{ ref('stg_alpaca__account_activities') }}
+broker_events as (
+    select * from {{ ref('int_broker_events__interpreted') }}
 ),
 
 openings as (
@@ -35,23 +35,7 @@ fill_events as (
     from executions
 ),
 
-timed_activities as (
-    select
-        *,
-        coalesce(
-            occurred_at,
-            case
-                when activity_type = 'SPLIT' then {{ new_york_instant('activity_date', '04:00') }}
-                else {{ new_york_instant('activity_date', '16:00') }}
-            end
-        ) as happened_at
-    from activities
-    where symbol is not null
-),
-
--- The stock leg of an exercise or assignment is a fill at the strike. The option's own
--- leg, like an expiry, can only take away what is open: its quantity is a magnitude.
-option_events as (
+opening_events as (
     select
         event_id,
         account_name,
@@ -59,110 +43,52 @@ option_events as (
         null::text as order_id,
         null::text as client_order_id,
         null::uuid as execution_id,
-        activity_type as event_type,
-        case activity_type when 'OPTRD' then 'trade' else 'close' end as moves,
-        case activity_type when 'OPTRD' then quantity else abs(quantity) end as amount,
-        null::numeric as split_to,
-        case activity_type when 'OPTRD' then price else 0 end as price,
-        null::numeric as cumulative_quantity,
-        2 as same_instant_rank,
-        happened_at,
-        received_at
-    from timed_activities
-    where
-        activity_type in ('OPEXP', 'OPASN', 'OPEXC', 'OPTRD')
-        and quantity <> 0
-        and (activity_type <> 'OPTRD' or price is not null)
-),
-
--- A split comes as two rows, REMOVE and ADD. Which is which is told by the description,
--- else by the sign (a long holding is taken out as a negative quantity).
-split_rows as (
-    select
-        *,
-        case
-            when description ilike 'REMOVE%' then true
-            when description ilike 'ADD%' then false
-            else quantity < 0
-        end as is_removal
-    from timed_activities
-    where activity_type = 'SPLIT' and quantity <> 0
-),
-
-split_events as (
-    select
-        min(event_id) as event_id,
-        account_name,
-        symbol,
-        null::text as order_id,
-        null::text as client_order_id,
-        null::uuid as execution_id,
-        'SPLIT' as event_type,
-        'split' as moves,
-        sum(abs(quantity)) filter (where is_removal) as amount,
-        sum(abs(quantity)) filter (where not is_removal) as split_to,
-        null::numeric as price,
-        null::numeric as cumulative_quantity,
-        0 as same_instant_rank,
-        happened_at,
-        max(received_at) as received_at
-    from split_rows
-    group by account_name, symbol, happened_at
-    having bool_or(is_removal) and bool_or(not is_removal)
-),
-
-recorded as (
-    select * from fill_events
-    union all
-    select * from option_events
-    union all
-    select * from split_events
-),
-
--- What was held before the first recorded event stands before it, whatever its time.
-opening_events as (
-    select
-        openings.event_id,
-        openings.account_name,
-        openings.symbol,
-        null::text as order_id,
-        null::text as client_order_id,
-        null::uuid as execution_id,
         'OPENING' as event_type,
         'trade' as moves,
-        openings.signed_quantity as amount,
+        signed_quantity as amount,
         null::numeric as split_to,
-        openings.price,
+        price,
         null::numeric as cumulative_quantity,
         -1 as same_instant_rank,
-        least(openings.opened_at, min(recorded.happened_at)) as happened_at,
-        openings.received_at
+        opened_at as happened_at,
+        received_at
     from openings
-    left join recorded
-        on openings.account_name = recorded.account_name and openings.symbol = recorded.symbol
-    group by
-        openings.event_id,
-        openings.account_name,
-        openings.symbol,
-        openings.signed_quantity,
-        openings.price,
-        openings.opened_at,
-        openings.received_at
 ),
 
 unioned as (
-    select * from recorded
+    select * from fill_events
+    union all
+    select * from broker_events
     union all
     select * from opening_events
 ),
 
--- Never arrival: any order of delivery gives the same positions.
+-- What was held before the first recorded event stands before it, whatever its time.
+-- Otherwise time orders, never arrival: any order of delivery gives the same positions.
 ordered as (
     select
-        *,
+        event_id,
+        account_name,
+        symbol,
+        order_id,
+        client_order_id,
+        execution_id,
+        event_type,
+        moves,
+        amount,
+        split_to,
+        price,
+        cumulative_quantity,
+        same_instant_rank,
+        case event_type
+            when 'OPENING' then min(happened_at) over (partition by account_name, symbol)
+            else happened_at
+        end as happened_at,
+        received_at,
         row_number() over (
             partition by account_name, symbol
             order by
+                case event_type when 'OPENING' then 1 else 2 end,
                 happened_at,
                 same_instant_rank,
                 order_id,

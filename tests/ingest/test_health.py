@@ -255,7 +255,7 @@ def test_a_port_in_use_is_one_line(server: HealthServer) -> None:
     state = State()
     with pytest.raises(UsageError, match=f"port {server.port} of .* set http_port"):
         HealthServer(state, Metrics(state), port=server.port)
-    with pytest.raises(UsageError, match="http_host no.such.host.invalid"):
+    with pytest.raises(UsageError, match=r"http_host no\.such\.host\.invalid"):
         HealthServer(state, Metrics(state), host="no.such.host.invalid", port=0)
     with pytest.raises(UsageError, match="correct http_host and http_port"):
         HealthServer(state, Metrics(state), host="192.0.2.1", port=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
@@ -19,6 +20,7 @@ import pytest
 
 from ingest import logs
 from ingest.errors import UsageError
+from tests.support.paths import ROOT
 
 KEY = "PK4XQ9ZT1"
 SECRET = 's3cr/et+"q=uo te\\ü'
@@ -298,3 +300,27 @@ def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
     logger.info("asked")
     sys.stderr.flush()
     assert json.loads(capsys.readouterr().err)["action"] == "asked"
+
+
+def actions(path: Path) -> Iterator[str]:
+    """What a module logs: the first arguments of calls on its logger."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="LOG" | "logger")),
+                args=[ast.Constant(value=str(action)), *_],
+            ):
+                yield action
+
+
+def test_each_action_is_documented() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    page = page.partition("\n## Logs\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| ((?:`[a-z_]+`(?:, )?)+) \| [a-z ,]+ \|", page)
+    documented = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    modules = (ROOT / "ingest").rglob("*.py")
+    logged = {action for path in modules for action in actions(path)}
+    made_here = {"thread_failed", "log_failed", "unnamed", "library"}
+    assert logged | made_here == documented
+    assert all(re.fullmatch("[a-z][a-z_]*", action) for action in logged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import timedelta
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ingest.alarms import Limits
 from ingest.metrics import LATENCY_BUCKETS, Metrics
 from ingest.state import AccountState, State, StreamState, utc_now
+from tests.support.paths import ROOT
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -154,3 +156,16 @@ def test_two_daemons_in_a_process_do_not_share_metrics() -> None:
     first, second = Metrics(State()), Metrics(State())
     first.observe_latency(1)
     assert sample(second, "commit_latency_seconds_count") == 0
+
+
+def test_each_metric_is_documented() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"(?m)^\| `(excursion_\w+)` \| ([\w, ]*) ?\|", page))
+    existing = {}
+    for family in Metrics(State()).collect():
+        suffix = "_total" if family.type == "counter" else ""
+        existing[family.name + suffix] = ", ".join(
+            getattr(family, "_labelnames", None) or ()
+        )
+    existing["excursion_commit_latency_seconds"] = "le"
+    assert {name: said.strip() for name, said in documented.items()} == existing

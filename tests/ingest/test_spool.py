@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ingest.errors import ExcursionError, UsageError
+from ingest.errors import UsageError
 from ingest.recording import read_lines
-from ingest.spool import Position, Spool, files
+from ingest.spool import Position, Spool
 from ingest.spool.groups import LIMIT, Groups
 from tests.support.paths import ROOT
+from tests.support.spools import fill, numbered, read_all, segments, until
 
 
 @pytest.fixture
@@ -31,50 +27,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A disk of one megabyte."""
-    point = Path(tempfile.mkdtemp())
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(point)]
-    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
-        point.rmdir()
-        pytest.skip("mounting a small disk is not permitted here")
-    yield point
-    subprocess.run(["umount", str(point)], check=True)
-    point.rmdir()
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def read_durable(spool: Spool, max_bytes: int = 1 << 20) -> list[bytes]:
-    lines: list[bytes] = []
-    while batch := spool.read(max_bytes, 0):
-        lines += batch.lines
-    return lines
-
-
-def read_all(spool: Spool, max_bytes: int = 1 << 20) -> list[bytes]:
-    assert spool.flush(10)
-    return read_durable(spool, max_bytes)
-
-
-def segments(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.jsonl"))
-
-
-def numbered(first: int, last: int) -> list[bytes]:
-    return [b"%d" % number for number in range(first, last)]
-
-
-def fill(spool: Spool, first: int, last: int) -> None:
-    """Append numbered lines, each its own group commit."""
-    for line in numbered(first, last):
-        spool.append(line + b"\n")
-        assert spool.flush(10)
+def hectic() -> Iterator[None]:
+    """Threads are interrupted as often as can be."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
 
 def test_lines_come_out_as_they_went_in(folder: Path) -> None:
@@ -108,6 +66,17 @@ def test_the_commit_interval_is_bounded(folder: Path) -> None:
         batch = spool.read(100, 5)
         assert batch is not None
         assert 0.19 < time.monotonic() - batch.groups[0][0] < 2
+
+
+def test_flush_does_not_wait_for_the_interval(folder: Path) -> None:
+    with Spool(folder, commit_seconds=0.2) as spool:
+        taken: list[float] = []
+        for _ in range(3):
+            begun = time.monotonic()
+            spool.append(b"a\n")
+            assert spool.flush(10)
+            taken.append(time.monotonic() - begun)
+        assert min(taken) < 0.15
 
 
 def test_read_waits_for_lines_and_not_for_ever(folder: Path) -> None:
@@ -284,6 +253,15 @@ def test_a_second_process_is_refused(folder: Path) -> None:
     Spool(folder).close()
 
 
+def test_done_after_a_rewind_counts(folder: Path) -> None:
+    with Spool(folder, segment_bytes=4) as spool:
+        fill(spool, 0, 8)
+        read_all(spool, 4)
+        spool.rewind()
+        spool.done(Position(3, 2))
+        assert read_all(spool) == numbered(5, 8)
+
+
 def test_closing_writes_the_rest_and_is_final(folder: Path) -> None:
     spool = Spool(folder, commit_seconds=0.2)
     reader = threading.Thread(target=lambda: spool.read(100, 30))
@@ -300,6 +278,7 @@ def test_closing_writes_the_rest_and_is_final(folder: Path) -> None:
         assert read_all(again) == [b"a"]
 
 
+@pytest.mark.usefixtures("hectic")
 def test_threads_appending_at_once_lose_nothing_and_keep_their_order(
     folder: Path,
 ) -> None:
@@ -323,182 +302,7 @@ def test_threads_appending_at_once_lose_nothing_and_keep_their_order(
             thread.join()
         assert spool.depth_bytes == 0
         assert spool.appended_lines == each * len(names)
+        assert not spool._groups._groups
     for name in names:
         mine = [line for line in lines if line.startswith(name)]
         assert mine == [b"%b %d" % (name, number) for number in range(each)]
-
-
-def test_a_full_disk_drops_nothing_and_is_said_once(small_disk: Path) -> None:
-    said: list[str | None] = []
-    lines = [b"%d %b" % (number, b"x" * 1000) for number in range(2000)]
-    with Spool(
-        small_disk / "spool",
-        segment_bytes=100_000,
-        buffer_bytes=900_000,
-        commit_seconds=0.001,
-        on_problem=said.append,
-    ) as spool:
-        for line in lines:
-            spool.append(line + b"\n")
-            time.sleep(0.0001)
-        until(lambda: bool(said))
-        assert said[0] is not None
-        assert said[0].startswith(
-            "the spool cannot be written: No space left on device"
-        )
-        assert spool.is_full
-        assert not spool.flush(0.05)
-        # Reading goes on, and what is done makes room by itself.
-        got: list[bytes] = []
-        deadline = time.monotonic() + 20
-        while len(got) < len(lines) and time.monotonic() < deadline:
-            if batch := spool.read(50_000, 2):
-                got += batch.lines
-                spool.done(batch.end)
-        assert got == lines
-        assert said[-1] is None
-        # A part of the room may be enough for a while: ended, and begun again.
-        assert len(said) <= 6
-        assert all(one != next_one for one, next_one in pairwise(said))
-        assert not spool.is_full and spool.depth_bytes == 0
-
-
-def test_a_half_written_tail_is_cut_before_the_next_attempt(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel refuses what is behind a file size limit, after writing up to it."""
-    said: list[str | None] = []
-    cuts: list[int] = []
-    real_ftruncate = os.ftruncate
-
-    def ftruncate(descriptor: int, size: int) -> None:
-        cuts.append(size)
-        real_ftruncate(descriptor, size)
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Spool(folder, commit_seconds=0.001, on_problem=said.append) as spool:
-        fill(spool, 0, 10)
-        monkeypatch.setattr(os, "ftruncate", ftruncate)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))
-        try:
-            spool.append(b"a longer line\n")
-            until(lambda: bool(said))
-            assert (folder / "00000001.jsonl").stat().st_size == 25
-            spool.append(b"10\n")
-            assert read_durable(spool) == numbered(0, 10)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert spool.flush(10)
-        until(lambda: said[-1] is None)
-        assert len(said) == 2
-        assert cuts and set(cuts) == {20}
-        assert read_all(spool) == [b"a longer line", b"10"]
-        assert (folder / "00000001.jsonl").stat().st_size == 37
-
-
-def test_after_a_failed_sync_the_lines_are_written_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str | None] = []
-    failures, written = [errno.EIO, errno.EIO], []
-    real_fdatasync, real_pwrite = os.fdatasync, os.pwrite
-
-    def fdatasync(descriptor: int) -> None:
-        if failures:
-            raise OSError(failures.pop(), "Input/output error")
-        real_fdatasync(descriptor)
-
-    def pwrite(descriptor: int, data: bytes, offset: int) -> int:
-        written.append((bytes(data), offset))
-        return real_pwrite(descriptor, data, offset)
-
-    with Spool(folder, commit_seconds=0.001, on_problem=said.append) as spool:
-        monkeypatch.setattr(os, "fdatasync", fdatasync)
-        monkeypatch.setattr(os, "pwrite", pwrite)
-        spool.append(b"a\n")
-        until(lambda: bool(said))
-        assert spool.flush(10)
-        assert read_all(spool) == [b"a"]
-        assert written == [(b"a\n", 0)] * 3
-        until(lambda: said[-1] is None)
-        assert said == [said[0], None] and "Input/output error" in str(said[0])
-
-
-def test_closing_says_what_could_not_be_written(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    said: list[str | None] = []
-    spool = Spool(folder, commit_seconds=0.001, on_problem=said.append)
-    monkeypatch.setattr(os, "pwrite", refuse)
-    spool.append(b"a\n")
-    until(lambda: bool(said))
-    spool.append(b"bc\n")
-    spool.close()
-    assert said[-1] == "the spool was closed with 5 bytes that are not on disk"
-
-
-def test_a_cursor_that_cannot_be_saved_is_said_and_costs_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str | None] = []
-    with Spool(folder, segment_bytes=6, on_problem=said.append) as spool:
-        fill(spool, 0, 8)
-        read_all(spool)
-
-        def refuse(folder: Path, cursor: Position) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        with monkeypatch.context() as full:
-            full.setattr(files, "save_cursor", refuse)
-            spool.done(Position(2, 2))
-            spool.done(Position(2, 4))
-            assert said == [said[0]] and "No space left" in str(said[0])
-            assert segments(folder)[0] == "00000002.jsonl"
-        shutil.copytree(folder, folder.with_name("copy"))
-        spool.done(Position(3, 2))
-        assert said[1:] == [None]
-    with Spool(folder.with_name("copy")) as killed:
-        assert read_all(killed) == numbered(3, 8)
-    with Spool(folder) as spool:
-        assert read_all(spool) == numbered(7, 8)
-
-
-def test_what_cannot_be_used_is_said_in_one_line(folder: Path) -> None:
-    folder.write_text("a file")
-    with pytest.raises(ExcursionError, match=f"cannot use the spool {folder}"):
-        Spool(folder)
-    folder.unlink()
-    (folder / "00000001.jsonl").mkdir(parents=True)
-    with pytest.raises(ExcursionError, match=r"00000001\.jsonl: Is a directory"):
-        Spool(folder)
-    (folder / "00000001.jsonl").rmdir()
-    with Spool(folder) as spool:
-        fill(spool, 0, 3)
-        (folder / "00000001.jsonl").rename(folder / "moved")
-        with pytest.raises(ExcursionError, match=r"00000001\.jsonl: No such file"):
-            spool.read(100, 0)
-        (folder / "moved").rename(folder / "00000001.jsonl")
-        assert read_all(spool) == numbered(0, 3)
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-def test_a_segment_of_another_user_is_said_in_one_line() -> None:
-    # Not below tmp_path, where another user may not even look.
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        folder = Path(name) / "spool"
-        with Spool(folder) as spool:
-            fill(spool, 0, 1)
-        folder.chmod(0o777)
-        (folder / "lock").chmod(0o666)
-        os.seteuid(65534)
-        try:
-            with pytest.raises(
-                ExcursionError, match=r"1\.jsonl: Permission denied; it"
-            ):
-                Spool(folder)
-        finally:
-            os.seteuid(0)

@@ -15,19 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.spool import Batch, DamagedTail, Position, Spool, files
+from tests.support.spools import read_all
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "spool"
-
-
-def read_all(spool: Spool) -> list[bytes]:
-    assert spool.flush(10)
-    lines: list[bytes] = []
-    while batch := spool.read(1 << 20, 0):
-        lines += batch.lines
-    return lines
 
 
 def make(folder: Path, lines: list[bytes], segment_bytes: int = 1 << 20) -> None:

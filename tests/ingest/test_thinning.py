@@ -112,6 +112,14 @@ def test_a_late_quote_opens_its_second_anew() -> None:
     assert thinner.offer(*new[1]) == new[1].line
 
 
+def test_what_is_due_does_not_wait_for_a_younger_second_of_another_symbol() -> None:
+    thinner = Thinner()
+    spy, qqq = quotes(5, 9), quotes(7, 8, symbol="QQQ")
+    offer_all(thinner, [spy[0], *(quote._replace(now=0.5) for quote in qqq)])
+    thinner.offer(*quotes(5, second=8)[0]._replace(now=0.9))
+    assert thinner.due(1.6) == qqq[1].line
+
+
 def test_symbols_that_went_quiet_take_no_memory() -> None:
     thinner = Thinner(hold_seconds=1.0)
     for number in range(1000):

@@ -12,6 +12,7 @@ from tests.support.paths import ROOT
 
 #: Group and key of every asset.
 ASSETS = [
+    "intermediate: intermediate/int_broker_events__interpreted",
     "intermediate: intermediate/int_closed_positions__windowed",
     "intermediate: intermediate/int_dividends__allocated",
     "intermediate: intermediate/int_executions__resolved",
@@ -41,10 +42,12 @@ ASSETS = [
     "marts: unallocated_fees",
     "raw: alpaca/account_activities",
     "raw: alpaca/alpaca_event_dedupe",
+    "raw: alpaca/broker_positions",
     "raw: alpaca/fills",
     "raw: alpaca/heartbeats",
     "raw: alpaca/instruments",
     "raw: alpaca/marks",
+    "raw: alpaca/openings",
     "raw: alpaca/orders",
     "raw: alpaca/quarantine",
     "raw: alpaca/schema_migrations",
@@ -57,6 +60,7 @@ ASSETS = [
     "staging: staging/stg_alpaca__fills",
     "staging: staging/stg_alpaca__instruments",
     "staging: staging/stg_alpaca__marks",
+    "staging: staging/stg_alpaca__openings",
     "staging: staging/stg_alpaca__orders",
     "staging: staging/stg_alpaca__quarantined_messages",
     "staging: staging/stg_dispatch__executions",

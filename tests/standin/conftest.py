@@ -11,9 +11,12 @@ from tests.support.clients import Heard
 
 
 @pytest.fixture
-def alpaca() -> Iterator[Alpaca]:
+def alpaca(caplog: pytest.LogCaptureFixture) -> Iterator[Alpaca]:
+    """A stand-in in which nothing went wrong that a test did not ask for."""
     with running(accounts={"main": ("key", "secret"), "other": ("k2", "s2")}) as it:
         yield it
+    for record in caplog.get_records("call"):
+        assert not record.name.startswith(("aiohttp", "asyncio")), record.getMessage()
 
 
 @pytest.fixture

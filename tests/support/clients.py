@@ -97,7 +97,11 @@ def data_stream(alpaca: Alpaca, feed: str = "iex", key: str = "key") -> Any:
     return quick(kind(key, secret, raw_data=True, url_override=url))
 
 
-def rest(alpaca: Alpaca, key: str = "key", secret: str = "secret") -> TradingClient:
+def rest(
+    alpaca: Alpaca,
+    key: str = "key",
+    secret: str = "secret",  # noqa: S107
+) -> TradingClient:
     client = TradingClient(key, secret, url_override=alpaca.url, raw_data=True)
     client._retry = 0
     return client

@@ -227,6 +227,17 @@ FAULTS = {
     "assert_recommended_entries_have_features": ROW.format(
         where="entry_features_json is not null", change="entry_features_json = null"
     ),
+    "assert_recommendations_kept_their_features": """
+        update analytics.feature_coverage
+        set
+            featured_count = featured_count - 1,
+            missing_snapshot_count = missing_snapshot_count + 1
+        where (trading_date, account_name) in (
+            select trading_date, account_name from analytics.feature_coverage
+            where featured_count > 0
+            limit 1
+        )
+    """,
     "assert_no_recommendation_is_younger_than_its_entry": """
         update raw.dispatch_recommendations set created_at = 'infinity'
         where recommendation_id in (

@@ -7,6 +7,7 @@ optionally ``<call>:<when>:<n>``: the n-th call of that function of os, ``before
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -28,19 +29,18 @@ def die() -> NoReturn:
 def plan(step: str) -> None:
     call, when, nth = step.split(":")
     original: Callable[..., Any] = getattr(os, call)
-    left = int(nth)
+    numbers = itertools.count(1)
 
     def planned(*arguments: Any, **options: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left == 0 and when == "before":
+        is_it = next(numbers) == int(nth)  # whichever thread it is
+        if is_it and when == "before":
             die()
-        if left == 0 and when == "half":
+        if is_it and when == "half":
             descriptor, data, offset = arguments
             original(descriptor, data[: len(data) // 2], offset)
             die()
         result = original(*arguments, **options)
-        if left == 0:
+        if is_it:
             die()
         return result
 
@@ -56,20 +56,22 @@ def main() -> None:
     with Spool(folder, commit_seconds=0.002, segment_bytes=3000) as spool:
         number = first
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        for turn in itertools.count(1):
+            if time.monotonic() > deadline:
+                return
             for _ in range(9):
                 spool.append(b"%d %b\n" % (number, b"x" * (number * 7 % 90)))
                 number += 1
-            if number % 4 == 0:
+            if turn % 4 == 0:
                 time.sleep(0.001)
-            elif number % 4 == 1 and spool.flush(5):
+            elif turn % 4 == 1 and spool.flush(5):
                 os.write(report, b"durable %d\n" % (number - 1))
             batch = spool.read(700, 0.001)
             if batch is None:
                 continue
             last = int(batch.lines[-1].split()[0])
             os.write(report, b"saved %d\n" % last)
-            if number % 3:
+            if turn % 3:
                 spool.done(batch.end)
                 os.write(report, b"done %d\n" % last)
             else:

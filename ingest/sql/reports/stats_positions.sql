@@ -11,6 +11,7 @@ with dated as (
             else 'stock'
         end as asset_type
     from analytics.position_history
+    where not is_opening_synthetic
 )
 
 select

@@ -14,6 +14,7 @@ history as (
         (exit_time at time zone 'America/New_York')::date as exit_date,
         win_loss_label
     from analytics.position_history
+    where not is_opening_synthetic
 ),
 
 totals as (
