@@ -89,7 +89,7 @@ ENV DAGSTER_HOME=/opt/app/dagster \
 WORKDIR /opt/app
 # dbt's manifest is a part of the image; what runs write goes to the folder beside it,
 # which is to be a tmpfs (compose.yaml).
-USER root
+USER 0:0
 RUN dbt --quiet parse \
     && install -d -o 10001 -g 10001 target/dagster \
     && python -m compileall -q --invalidation-mode unchecked-hash orchestration \

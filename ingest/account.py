@@ -151,8 +151,9 @@ class AccountThread(threading.Thread):
         self._watchlist.saw_open_orders(self._state.name, done.open_orders)
         self._watchlist.saw_positions(self._state.name, done.positions)
         self._judge_stream(done)
-        if self._is_database_up():
-            self._reconciler.look(done)
+        if self._is_database_up() and self._reconciler.look(done):
+            # An expiry or a split, perhaps: known before the second look.
+            self._catchup.fetch_non_trade(done)
 
     def _judge_stream(self, done: Round) -> None:
         now = time.monotonic()

@@ -117,6 +117,10 @@ class CatchUp:
                 self._spool("activities", row, again=True)
         self._order(order_id, again=True)
 
+    def fetch_non_trade(self, done: Round) -> None:
+        """Ask out of turn for what moves positions without a trade."""
+        self._non_trade(done.broker_now)
+
     def _clock(self) -> tuple[datetime, bool]:
         """The broker's own clock: windows must not depend on this machine's."""
         answer = self._client.read("/clock", {})

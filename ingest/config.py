@@ -77,6 +77,14 @@ class Settings:
     database: str
 
     @property
+    def passwords(self) -> list[str]:
+        """The database's, for what must not show them."""
+        from psycopg2.extensions import parse_dsn
+
+        said = (parse_dsn(self.dsn).get("password"), os.environ.get("PGPASSWORD"))
+        return [password for password in said if password]
+
+    @property
     def socket_dir(self) -> Path:
         """Folder of the embedded server's socket."""
         return _socket_dir(self.state_dir)

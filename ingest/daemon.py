@@ -168,14 +168,8 @@ class Daemon:
     async def _work(self) -> None:
         self._heartbeat.start()
         # Two streams of one account would throw each other out: look before connecting.
-        deadline = time.monotonic() + DECISION_SECONDS
-        while not (
-            self._heartbeat.locks_held
-            or self._stop.is_set()
-            or time.monotonic() > deadline
-        ):
-            await asyncio.sleep(0.02)
-        if self._stop.is_set():
+        await asyncio.to_thread(self._heartbeat.wait_decided, DECISION_SECONDS)
+        if self._refused or self._stop.is_set():
             return
         self._drain.start()
         LOG.info(
@@ -281,7 +275,7 @@ def run(settings: IngestSettings, base: config.Settings) -> None:
     async def main() -> None:
         await Daemon(settings, base).run()
 
-    logs.configure(secrets=settings.secrets)
+    logs.configure(secrets=[*settings.secrets, *base.passwords])
     _look_at_database(base)
     asyncio.run(main())
 

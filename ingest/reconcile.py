@@ -98,14 +98,20 @@ class Reconciler:
         self._positions = Looks(grace_seconds)
         self._orders = Looks(grace_seconds)
         self._asked_for: set[str] = set()
+        self._differences: dict[str, tuple[Decimal, Decimal]] = {}
 
-    def look(self, seen: Round, now: float | None = None) -> None:
-        """Compare once. Raises what the database raises."""
+    def look(self, seen: Round, now: float | None = None) -> bool:
+        """Compare once; true where a position differs as it did not before.
+
+        Raises what the database raises.
+        """
         now = time.monotonic() if now is None else now
         held = _held(seen.positions, self._account)
+        before = self._differences
         with closing(self._connect()) as connection:
             self._look_at_positions(connection, held, seen, now)
             self._look_at_orders(connection, now)
+        return not self._differences.items() <= before.items()
 
     def _look_at_positions(
         self,
@@ -133,6 +139,7 @@ class Reconciler:
             )
             if not _is_equal(*said, ours):
                 differences[key] = said
+        self._differences = differences
         confirmed = self._positions.confirmed(differences, now)
         has_pending = len(confirmed) < len(differences)
         for key in sorted(confirmed):

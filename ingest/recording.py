@@ -23,7 +23,7 @@ import orjson
 from ingest import messages, values
 from ingest.errors import ExcursionError, UsageError
 from ingest.facts import Fact, UnreadableError
-from ingest.messages import market_data
+from ingest.messages import MARKET_DATA, market_data
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -87,13 +87,14 @@ def parse_line(raw: bytes) -> Entry:
             raise UnreadableError("not_json", f"not JSON: {error}") from None
         if type(envelope) is not dict:
             raise UnreadableError("bad_shape", "the line is not a JSON object")
-        channel = values.required_text(envelope.get("from"), "from")
-        message = envelope.get("msg")
-        if channel in messages.MARKET_DATA and type(message) is dict:
+        said, message = envelope.get("from"), envelope.get("msg")
+        if type(message) is dict and type(said) is str and said in MARKET_DATA:
             # Nearly every line: straight to its parser.
+            channel = said
             mark = market_data.mark(message)
             return Entry(raw, None, channel, None, [] if mark is None else [mark])
-        if channel not in messages.MARKET_DATA:
+        channel = values.required_text(said, "from")
+        if channel not in MARKET_DATA:
             received_at = values.required_instant(envelope.get("at"), "at")
             account = values.text(envelope.get("account"), "account")
             # Money is never read as a float: once more, with numbers as decimals.

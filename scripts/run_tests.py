@@ -81,7 +81,9 @@ def models(environ: dict[str, str]) -> None:
 
 
 def tests(environ: dict[str, str]) -> None:
-    run("pytest", BIN / "pytest", "-n", "2", "-q", environ=environ, live=True)
+    # One more than cores: the long ones wait most of the time.
+    options = ("-n", "3", "--dist", "worksteal", "-q")
+    run("pytest", BIN / "pytest", *options, environ=environ, live=True)
 
 
 def main() -> int:

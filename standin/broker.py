@@ -122,6 +122,7 @@ class _Execution:
     position_qty: Decimal | None
     moment: str
     event: str
+    is_named: bool
 
 
 class Broker:
@@ -193,10 +194,14 @@ class Broker:
                 self._apply_order(account, leg, is_revision=is_revision)
 
     def _apply_fill(self, account: Account, execution: _Execution) -> None:
-        if execution.id in account.executions:
+        filled = wire.decimal(execution.order.get("filled_qty")) or Decimal(0)
+        # A frame without an id may tell again what one with an id told.
+        if execution.id in account.executions or (
+            not execution.is_named
+            and _fill_row(account, execution.order.get("id"), filled) is not None
+        ):
             return
         account.executions[execution.id] = (execution.qty, execution.price)
-        filled = wire.decimal(execution.order.get("filled_qty")) or Decimal(0)
         self._move(account, execution, filled)
         moment = wire.instant(execution.moment) or self.clock.now()
         is_other = self._faults.other_execution_ids
@@ -282,13 +287,10 @@ class Broker:
         one that the fill's own frame made.
         """
         if row.get("activity_type") == "FILL":
-            for activity in list(account.activities.values()):
-                if activity.row.get("activity_type") == "FILL" and (
-                    activity.row["order_id"] == row.get("order_id")
-                    and wire.decimal(activity.row["cum_qty"])
-                    == wire.decimal(row.get("cum_qty"))
-                ):
-                    del account.activities[activity.id]
+            cum_qty = wire.decimal(row.get("cum_qty"))
+            own = _fill_row(account, row.get("order_id"), cum_qty)
+            if own is not None:
+                del account.activities[own.id]
         else:
             before = account.activities.get(str(row.get("id")))
             change = _moved(row) - (_moved(before.row) if before else Decimal(0))
@@ -340,6 +342,19 @@ class Broker:
             symbols.setdefault(str(message["S"]), {})[kind] = message
 
 
+def _fill_row(
+    account: Account, order_id: Any, cum_qty: Decimal | None
+) -> Activity | None:
+    """The FILL row of an order's execution up to ``cum_qty``."""
+    wanted = ("FILL", order_id, cum_qty)
+    for activity in account.activities.values():
+        row = activity.row
+        cum = wire.decimal(row.get("cum_qty"))
+        if (row.get("activity_type"), row.get("order_id"), cum) == wanted:
+            return activity
+    return None
+
+
 def _moved(row: Row) -> Decimal:
     if row.get("status") == "canceled":
         return Decimal(0)
@@ -382,4 +397,5 @@ def _executions(data: Row, order: Row) -> Iterator[_Execution]:
             position_qty=wire.decimal(position),
             moment=str(part.get("timestamp") or data.get("timestamp")),
             event=event,
+            is_named=bool(part.get("execution_id")),
         )

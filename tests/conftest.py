@@ -37,9 +37,16 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "shared: reads recordings that stand beside the checkout"
-    )
+    for marker in (
+        "shared: reads recordings that stand beside the checkout",
+        "long: takes a minute or more, much of it waiting",
+    ):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones, so that the others run beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.facts import Mark
 from ingest.outcome import Outcome
-from ingest.sql import statement
 from ingest.packing import copy_packed, packed, row_of, unpacked
+from ingest.sql import statement
 
 COLUMNS = ("ts", "price", "bid", "ask", "symbol_id", "is_usable")
 
@@ -94,7 +94,7 @@ def write(
     # Most batches are newer than all that is stored, the others mostly stored already:
     # to read what is there costs less than to let the server insert each mark with ON
     # CONFLICT. The writer's lock keeps others from storing one in between.
-    stored = _stored(cursor, sent, {**span, "most": MOST_STORED * len(marks) + 1})
+    stored = _stored(cursor, sent, {**span, "most": max(0, MOST_STORED * len(marks) + 1)})
     if len(stored["ts"]) <= MOST_STORED * len(marks):
         new, others = _best(stored, sent)
         _copy(cursor, new)

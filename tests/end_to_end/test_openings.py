@@ -68,10 +68,14 @@ def test_the_synthetic_part_is_flagged_and_the_rest_is_not(built: Database) -> N
         " from analytics.position_history order by entry_time"
     )
     assert rows == [
-        ("SPY", "long", 10, Decimal("99.5"), 21, "2026-03-02 15:31:00+00")
-        + (True, None, True),
-        ("SPY", "short", 5, 102, 10, "2026-03-02 15:32:00+00")
-        + (False, "bec49ab4-6fc8-40d2-982c-ba01600a6733", False),
+        (
+            *("SPY", "long", 10, Decimal("99.5"), 21, "2026-03-02 15:31:00+00"),
+            *(True, None, True),
+        ),
+        (
+            *("SPY", "short", 5, 102, 10, "2026-03-02 15:32:00+00"),
+            *(False, "bec49ab4-6fc8-40d2-982c-ba01600a6733", False),
+        ),
     ]
     assert built.query(
         "select ticker, side, quantity, entry_price, unrealized_pnl_dollars,"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin import running
 
+from standin import running
 from tests.support.ingester import Zygote, eventually, ingesting
 from tests.support.postgres import Database, Server, replay
 
@@ -32,6 +32,7 @@ MARKS = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_a_session_heard_live_is_the_session_replayed(
     zygote: Zygote, server: Server, shared: Path, tmp_path: Path
@@ -64,9 +65,11 @@ def test_a_session_heard_live_is_the_session_replayed(
 def _hear(
     zygote: Zygote, live: Database, replayed: Database, recording: Path, folder: Path
 ) -> None:
-    lines = [json.loads(line) for line in gzip.open(recording)]
+    with gzip.open(recording) as file:
+        lines = [json.loads(line) for line in file]
     accounts = {line["account"] for line in lines if "account" in line}
     watch = {line["msg"]["S"] for line in lines if line["from"].endswith("_data")}
+    replay(replayed, [recording], folder)
     with running(
         recording, speed=SPEED, wait=True, max_gap=LONGEST_PAUSE_SECONDS
     ) as alpaca:
@@ -79,12 +82,10 @@ def _hear(
             market_data={"watch": sorted(watch)},
         ) as daemon:
             alpaca.wait_played(600)
-            wanted = sum(line["from"].endswith("_data") for line in lines)
-            eventually(lambda: daemon.status()["received"] and _marks(live), wanted)
+            eventually(lambda: _marks(live), _marks(replayed))
             assert daemon.stop() == 0
             assert [line for line in daemon.logs() if line["level"] == "error"] == []
         assert not alpaca.forbidden_requests
-    replay(replayed, [recording], folder)
 
     assert live.query(FILLS) == replayed.query(FILLS)
     assert live.query(MARKS) == replayed.query(MARKS)

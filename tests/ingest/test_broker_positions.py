@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +17,7 @@ from ingest.outcome import Tally
 from ingest.recording import parse_line
 from ingest.writer import Writer
 from tests.support import wire
-from tests.support.paths import ROOT
 from tests.support.postgres import Database
-
-EXAMPLES = ROOT.parent / "shared" / "alpaca" / "examples" / "rest" / "positions.json"
 
 
 @pytest.fixture
@@ -99,11 +97,12 @@ def test_a_crypto_pair_is_registered_as_the_broker_spells_it(
     ]
 
 
-@pytest.mark.skipif(not EXAMPLES.exists(), reason="the shared examples are not here")
+@pytest.mark.shared
 def test_the_brokers_own_examples_are_stored(
-    writer: Writer, database: Database
+    writer: Writer, database: Database, shared: Path
 ) -> None:
-    rows = json.loads(EXAMPLES.read_text())
+    path = shared / "alpaca" / "examples" / "rest" / "positions.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
     write(writer, *(wire.line("positions", row) for row in rows))
     assert {(row[1], row[2]) for row in stored(database)} == {
         (row["symbol"], Decimal(row["qty"])) for row in rows

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from ingest.decisions import BATCH_LINES
 from tests.support import wire
 from tests.support.command import excursion, start
 from tests.support.paths import ROOT
@@ -123,6 +124,10 @@ def test_what_cannot_be_written_is_told_and_the_rest_is(
             ("not_json",),
             ("unknown_strategy_type",),
         ]
+    # As it came, without the envelope that it was read in.
+    assert database.query(
+        "select message from raw.quarantine where reason_code = 'unknown_strategy_type'"
+    ) == [(execution(1, strategy_type="yolo"),)]
     assert database.query("select count(*) from raw.fills") == [(0,)]
     assert "refused 2 of stock_data" in " ".join(ended.out.split())
 
@@ -187,6 +192,7 @@ def test_a_pipe_without_a_pause_is_committed_all_the_same(
         say(pipe, execution(said) + "\n")
         time.sleep(0.005)
         assert time.monotonic() < deadline
+    assert said < BATCH_LINES
     ended(pipe)
     assert count(database) == said
 

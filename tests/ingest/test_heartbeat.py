@@ -338,6 +338,24 @@ def test_stopping_takes_no_longer_where_the_server_hangs(
     assert time.monotonic() - began < 2
 
 
+def test_a_beat_that_hangs_is_ended_by_stopping(
+    database: Database,
+    recording: Callable[..., Recorder],
+    stopped: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeat, "PATIENCE", 60)
+    recorder = recording("main")
+    assert recorder.heart.wait_for_locks(PATIENCE)
+    until(lambda: rows(database, "1"))
+    stopped(holders(database)[0])
+    time.sleep(0.3)
+    began = time.monotonic()
+    recorder.heart.stop()
+    assert time.monotonic() - began < 2
+    assert not recorder.heart.locks_held
+
+
 def test_stopping_takes_no_longer_where_connecting_hangs() -> None:
     def connect() -> Connection:
         time.sleep(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -136,12 +137,14 @@ def test_a_scrape_survives_what_other_threads_do() -> None:
         n = 0
         while not stopping.is_set():
             n += 1
-            state.received[f"channel {n % 5_000}", ""] += 1
-            if n % 5_000 == 0:
-                state.received.clear()
+            state.received[f"channel {n % 1_000}", ""] += 1
             metrics.observe_latency(0.1, 2)
+            if n % 1_000 == 0:
+                state.received.clear()
 
     thread = threading.Thread(target=busy)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     thread.start()
     try:
         deadline = time.monotonic() + 0.5
@@ -150,6 +153,7 @@ def test_a_scrape_survives_what_other_threads_do() -> None:
     finally:
         stopping.set()
         thread.join()
+        sys.setswitchinterval(interval)
 
 
 def test_two_daemons_in_a_process_do_not_share_metrics() -> None:

@@ -259,11 +259,27 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
 
 def test_the_threshold_of_features_can_be_moved(copy: Database) -> None:
     copy.execute(
-        "update analytics.feature_coverage set featured_count = floor("
-        "recommended_count * 0.5)"
+        "update analytics.feature_coverage set"
+        " featured_count = recommended_count / 2,"
+        " missing_snapshot_count = recommended_count - recommended_count / 2"
     )
     assert not look(copy, 60)["features"].passed
-    assert look(copy, 10)["features"].passed
+    found = look(copy, 10)["features"]
+    assert found.passed
+    assert "came without a features_snapshot" in found.evidence
+
+
+def test_features_that_the_models_lost_are_no_matter_of_a_threshold(
+    copy: Database,
+) -> None:
+    copy.execute(
+        "update analytics.feature_coverage set featured_count = featured_count - 1"
+        " where (trading_date, account_name) = (select trading_date, account_name"
+        " from analytics.feature_coverage where featured_count > 0 limit 1)"
+    )
+    found = look(copy, 0)["features"]
+    assert not found.passed
+    assert "1 lost theirs" in found.evidence
 
 
 def test_without_recommendations_there_is_nothing_to_cover(copy: Database) -> None:

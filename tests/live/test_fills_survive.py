@@ -143,7 +143,9 @@ def test_s13_another_uuid_in_rest_is_an_alias_and_writes_no_second_row(
     with observed() as alpaca, ingesting(zygote, database, alpaca, tmp_path):
         alpaca.faults.rest.other_execution_ids = True
         for _ in range(3):
-            alpaca.execute("main", "SPY", "buy", 10, "1.5", order_id="one", order_qty=30)
+            alpaca.execute(
+                "main", "SPY", "buy", 10, "1.5", order_id="one", order_qty=30
+            )
         aliases = (
             "select f.cum_qty::int, f.source, e.source from raw.fills as f"
             " join raw.alpaca_event_dedupe as e on e.fill_event_id = f.event_id"
@@ -171,9 +173,7 @@ def test_s13_another_quantity_in_rest_is_an_anomaly_and_merges_nothing(
         alpaca.execute("main", "SPY", "buy", 10, "1.5", execution_id=execution)
         eventually(lambda: quarantined(database), ["contradicts_stored_fill"])
         wanted = {"reason": "contradicts_stored_fill"}
-        eventually(
-            lambda: metric(daemon, "messages_quarantined_total", **wanted) >= 1
-        )
+        eventually(lambda: metric(daemon, "messages_quarantined_total", **wanted) >= 1)
         assert daemon.logs("quarantined")[0]["code"] == "contradicts_stored_fill"
         after_rounds(alpaca, 2)
 
@@ -192,11 +192,10 @@ def test_s19_a_broker_clock_that_jumps_by_ten_minutes_hides_nothing(
         alpaca.faults.clock_skew = 300
         with ingesting(zygote, database, alpaca, tmp_path):
             after_rounds(alpaca)
-            for skew in (300, -300, 0, 300):
+            for number, skew in enumerate((300, -300, 300), start=1):
                 alpaca.faults.clock_skew = skew
                 alpaca.execute("main", "SPY", "buy", 10, "1.5", on_stream=False)
-                after_rounds(alpaca)
-            eventually(lambda: count(database), 4)
+                eventually(lambda: count(database), wanted=number)
     assert quarantined(database) == []
 
 
@@ -213,7 +212,9 @@ def test_s19_the_repeated_hour_and_mixed_offsets_make_the_same_rows(
         alpaca.set_clock(datetime(2026, 11, 1, 6, 50, tzinfo=UTC))
         with ingesting(zygote, database, alpaca, tmp_path) as daemon:
             for name, at in instants.items():
-                alpaca.execute("main", "BTC/USD", "buy", "0.1", "9", order_id=name, at=at)
+                alpaca.execute(
+                    "main", "BTC/USD", "buy", "0.1", "9", order_id=name, at=at
+                )
             eventually(lambda: count(database), 3)
             after_rounds(alpaca, 2)
             # All over again from REST, where all is spelled in UTC.

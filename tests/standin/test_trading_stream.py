@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -41,12 +42,12 @@ def exchange(alpaca: Alpaca, *sent: dict[str, Any]) -> list[aiohttp.WSMessage]:
     async def talk() -> list[aiohttp.WSMessage]:
         async with (
             aiohttp.ClientSession() as session,
-            session.ws_connect(alpaca.stream_url) as socket,
+            session.ws_connect(alpaca.stream_url) as client,
         ):
             answers = []
             for message in sent:
-                await socket.send_json(message)
-                answers.append(await socket.receive(timeout=5))
+                await client.send_json(message)
+                answers.append(await client.receive(timeout=5))
             return answers
 
     return asyncio.run(talk())
@@ -151,6 +152,26 @@ def test_the_socket_is_cut_after_the_given_frames(
         assert order_ids_after(heard, 3) == ["o1", "o2", "after"]
 
 
+@pytest.mark.parametrize("how", ["clean", "reset"])
+def test_a_reset_is_a_reset(alpaca: Alpaca, how: Any) -> None:
+    with socket.create_connection(("127.0.0.1", alpaca.port), timeout=5) as client:
+        client.sendall(
+            b"GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        client.recv(4096)
+        auth = b'{"action":"auth","key":"key","secret":"secret"}'
+        client.sendall(bytes([0x81, 0x80 | len(auth), 0, 0, 0, 0]) + auth)
+        assert b"authorized" in client.recv(4096)
+        alpaca.disconnect("main", how)
+        if how == "clean":
+            assert client.recv(4096)[:1] == b"\x88"  # a close frame
+        else:
+            with pytest.raises(ConnectionResetError):
+                client.recv(4096)
+
+
 def test_the_socket_is_cut_every_few_frames(alpaca: Alpaca, heard: Heard) -> None:
     alpaca.faults.trading.disconnect_every = 2
     with heard_live(alpaca, heard):
@@ -171,15 +192,15 @@ def test_the_server_falls_mute(alpaca: Alpaca, mute: Any, answered: int) -> None
         answers = 0
         async with (
             aiohttp.ClientSession() as session,
-            session.ws_connect(alpaca.stream_url) as socket,
+            session.ws_connect(alpaca.stream_url) as client,
         ):
-            await socket.send_json({"action": "auth", "key": "key", "secret": "secret"})
+            await client.send_json({"action": "auth", "key": "key", "secret": "secret"})
             listen = {"action": "listen", "data": {"streams": ["trade_updates"]}}
-            await socket.send_json(listen)
+            await client.send_json(listen)
             await asyncio.to_thread(numbered, alpaca, 3)
             with contextlib.suppress(TimeoutError):
                 while True:
-                    await socket.receive(timeout=0.2)
+                    await client.receive(timeout=0.2)
                     answers += 1
             return answers
 

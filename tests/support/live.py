@@ -69,7 +69,7 @@ def executions(database: Database) -> list[tuple[Any, ...]]:
 
 
 def count(database: Database, table: str = "fills") -> int:
-    [(found,)] = database.query(f"select count(*) from raw.{table}")
+    [(found,)] = database.query(f"select count(*) from raw.{table}")  # noqa: S608
     return int(found)
 
 
