@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev docs lint lock bench db-start db-stop clean
+.PHONY: help setup demo test dev docs lint lock bench bench-ingest db-start db-stop clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,9 @@ lock: setup  ## choose the newest versions that pyproject.toml allows
 
 bench: setup  ## measure speed
 	@$(BIN)/python -m benchmarks
+
+bench-ingest: setup  ## measure the live ingester and its writer
+	@$(BIN)/python -m benchmarks.ingest
 
 db-start: setup  ## start the embedded database
 	@$(BIN)/excursion db start

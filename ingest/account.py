@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 from ingest import logs
 from ingest.catchup import CatchUp, Round
 from ingest.reconcile import Reconciler
 from ingest.spool import Spool
 from ingest.state import AccountState, StreamState
+from ingest.told import MissedByStream, Told
 from ingest.watchlist import Watchlist
 
 LOG = logs.get(__name__)
 
 FLUSH_SECONDS = 30.0
-REMEMBERED = 50_000
-
-
-class Seen:
-    """Executions that the stream told, so that REST can show which it did not.
-
-    For the event loop and the account's thread.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def told(self, message: Any) -> None:
-        data = message.get("data") if isinstance(message, dict) else None
-        order = data.get("order") if isinstance(data, dict) else None
-        if not isinstance(order, dict):
-            return
-        with self._lock:
-            for one in (order, *(order.get("legs") or [])):
-                if isinstance(one, dict):
-                    key = (str(one.get("id")), _plain(one.get("filled_qty")))
-                    self._told[key] = None
-            while len(self._told) > REMEMBERED:
-                self._told.popitem(last=False)
-
-    def knows(self, row: dict[str, Any]) -> bool:
-        """Whether the stream told the execution of a FILL row."""
-        key = (str(row.get("order_id")), _plain(row.get("cum_qty")))
-        with self._lock:
-            return key in self._told
-
-
-class MissedByStream:
-    """Finds executions that a live stream did not deliver.
-
-    A row that REST shows for the first time happened since the round before. If the
-    stream was live all that while, and has not told it by the next round either, then
-    it will not.
-    """
-
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._suspects: dict[str, dict[str, Any]] = {}
-        self._was_live_at: float | None = None
-
-    def look(self, rows: list[dict[str, Any]], live_for: float, now: float) -> int:
-        """How many are missed; ``live_for`` seconds the stream has been live."""
-        missed = [r for r in self._suspects.values() if not self._seen.knows(r)]
-        before = self._was_live_at
-        is_judged = before is not None and live_for > now - before
-        new = [row for row in rows if str(row.get("id")) not in self._known]
-        self._suspects = {
-            str(row.get("id")): row
-            for row in new
-            if is_judged and not self._seen.knows(row)
-        }
-        for row in new:
-            self._known[str(row.get("id"))] = None
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-        self._was_live_at = now if live_for > 0 else None
-        return len(missed)
 
 
 class AccountThread(threading.Thread):
@@ -100,7 +35,7 @@ class AccountThread(threading.Thread):
         watchlist: Watchlist,
         state: AccountState,
         stream: StreamState,
-        seen: Seen,
+        told: Told,
         every_seconds: float,
         is_database_up: Callable[[], bool],
         restart_stream: Callable[[str], None],
@@ -113,7 +48,7 @@ class AccountThread(threading.Thread):
         self._watchlist = watchlist
         self._state = state
         self._stream = stream
-        self._missed = MissedByStream(seen)
+        self._missed = MissedByStream(told)
         self._every = every_seconds
         self._is_database_up = is_database_up
         self._restart_stream = restart_stream
@@ -168,9 +103,3 @@ class AccountThread(threading.Thread):
         reason = " ".join(str(error).split()) or type(error).__name__
         self._state.catchup_problem = reason
         LOG.warning("catchup_failed", account=self._state.name, reason=reason)
-
-
-def _plain(quantity: Any) -> str:
-    """One spelling for equal quantities."""
-    text = str(quantity)
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -62,8 +62,9 @@ class Round:
 class CatchUp:
     """Asks for one account; not for several threads.
 
-    ``append(line)`` spools a line. ``progress`` remembers across restarts up to where
-    everything was asked for.
+    ``append(line)`` spools a line. ``is_told(order_id)``: whether the stream told of
+    an order, so that it need not be asked for. ``progress`` remembers across
+    restarts up to where everything was asked for.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class CatchUp:
         settings: Ingest,
         progress: Progress,
         append: Callable[[bytes], None],
+        is_told: Callable[[str], bool] = lambda order_id: False,
     ) -> None:
+        self._is_told = is_told
         self._client = client
         self._account = account
         self._state = state
@@ -219,6 +222,7 @@ class CatchUp:
             for row in fills
             if isinstance(row.get("order_id"), str)
             and row["order_id"] not in self._orders
+            and not self._is_told(row["order_id"])
         )
         for order_id in list(missing)[:MISSING_ORDERS]:
             self._order(order_id)
@@ -233,10 +237,6 @@ class CatchUp:
             self._remember(self._orders, order_id)
             return
         self._saw_order(row, again)
-
-    def saw_order_on_stream(self, order_id: str) -> None:
-        """The stream told of an order: it need not be asked for."""
-        self._remember(self._orders, order_id)
 
     def _saw_order(self, row: dict[str, Any], again: bool = False) -> None:
         self._spool("orders", row, again=again)

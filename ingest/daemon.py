@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest import config, embedded, logs
-from ingest.account import AccountThread, Seen
+from ingest.account import AccountThread
 from ingest.alarms import Limits, alarms
 from ingest.catchup import CatchUp
 from ingest.database import connect
@@ -32,6 +32,7 @@ from ingest.reconcile import Reconciler
 from ingest.settings import Account, IngestSettings
 from ingest.spool import DamagedTail, Spool
 from ingest.state import AccountState, State, StreamState
+from ingest.told import Told
 from ingest.trading import Trading
 from ingest.watchlist import Watchlist
 
@@ -130,7 +131,10 @@ class Daemon:
             requests_made=self.state.requests,
         )
         progress = Progress(folder / f"progress-{name}.json")
-        catchup = CatchUp(client, name, state, ingest, progress, self._spool.append)
+        told = Told()
+        catchup = CatchUp(
+            client, name, state, ingest, progress, self._spool.append, told.order
+        )
         reconciler = Reconciler(
             self._connect,
             name,
@@ -139,7 +143,6 @@ class Daemon:
             ingest.grace_seconds,
             catchup.fetch_order,
         )
-        seen = Seen()
         thread = AccountThread(
             catchup=catchup,
             reconciler=reconciler,
@@ -147,7 +150,7 @@ class Daemon:
             watchlist=self._watchlist,
             state=state,
             stream=stream,
-            seen=seen,
+            told=told,
             every_seconds=ingest.catchup_seconds,
             is_database_up=lambda: self.state.database_problem is None,
             restart_stream=lambda reason: trading.restart_soon(self._loop, reason),
@@ -160,7 +163,7 @@ class Daemon:
             self._spool,
             self.state,
             self._watchlist,
-            seen,
+            told,
             thread,
         )
         return trading

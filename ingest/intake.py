@@ -53,8 +53,8 @@ class Marks:
         self._thinner = Thinner(keep_all=all_)
         self.last_at: dict[str, float] = {}
 
-    def record(self, messages: list[Any]) -> None:
-        """The messages of one frame."""
+    def record(self, messages: list[Any], *, is_streamed: bool = True) -> None:
+        """The messages of one frame, or of a snapshot."""
         wall, now = datetime.now(UTC), time.monotonic()
         prefix = lines.prefix(self._channel, None, wall)
         kept: list[bytes] = []
@@ -67,7 +67,8 @@ class Marks:
                 kept.append(line)
         if kept:
             self._spool.append(b"".join(kept), len(kept))
-        self._stream.last_event_at = wall
+        if is_streamed:
+            self._stream.last_event_at = wall
         self._state.received[self._channel, ""] += len(messages)
         self._state.thinned[self._channel] = self._thinner.left_out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from ingest.feed import market, rest
@@ -148,4 +149,5 @@ class Market:
 
     def _record_soon(self, channel: str, messages: list[dict[str, Any]]) -> None:
         """From the snapshots' thread: recorded by the event loop, like all marks."""
-        self._loop.call_soon_threadsafe(self._feeds[channel].marks.record, messages)
+        record = partial(self._feeds[channel].marks.record, is_streamed=False)
+        self._loop.call_soon_threadsafe(record, messages)

@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ingest import logs
+from ingest import logs, values
 from ingest.catchup import Round
 from ingest.facts import BrokerPosition, UnreadableError
 from ingest.messages import positions
@@ -25,6 +25,7 @@ from ingest.progress import Progress
 from ingest.recording import Entry, Problem
 from ingest.sql import statement
 from ingest.state import AccountState, utc_now
+from ingest.tables.instruments import Instruments
 from ingest.writer import Writer
 
 if TYPE_CHECKING:
@@ -187,9 +188,13 @@ class Reconciler:
             price, source = ours.first_price, "first_fill"
         if price is None:
             return None
+        symbol = ours.symbol if ours is not None else None
+        if symbol is None and theirs is not None:
+            symbol = values.pair(theirs.symbol, theirs.asset_class)
         return {
             "account": self._account,
-            "symbol": ours.symbol if ours else theirs.symbol if theirs else None,
+            "symbol": symbol,
+            "asset_class": theirs.asset_class if theirs is not None else None,
             "qty": difference,
             "price": price,
             "opened_at": ours.first_at if ours else None,
@@ -202,6 +207,8 @@ class Reconciler:
     ) -> None:
         opening["opened_at"] = opening["opened_at"] or broker_now
         with connection, connection.cursor() as cursor:
+            known = {(opening["symbol"], opening["asset_class"])}
+            Instruments().ensure(cursor, known)
             cursor.execute(statement("reconcile/insert_opening"), opening)
         LOG.warning(
             "opening_made",

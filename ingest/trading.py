@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ingest.account import AccountThread, Seen
+from ingest.account import AccountThread
 from ingest.feed.supervisor import Supervisor
 from ingest.feed.trading import WatchedTradingStream
 from ingest.intake import TradeUpdates
 from ingest.settings import Account, Ingest, IngestSettings
 from ingest.spool import Spool
 from ingest.state import State
+from ingest.told import Told
 from ingest.watchlist import Watchlist
 
 
@@ -43,7 +44,7 @@ class Trading:
         spool: Spool,
         state: State,
         watchlist: Watchlist,
-        seen: Seen,
+        told: Told,
         thread: AccountThread,
     ) -> None:
         self._name = name
@@ -52,7 +53,7 @@ class Trading:
         self._spool = spool
         self._stream_state = state.streams[f"trading:{name}"]
         self._watchlist = watchlist
-        self._seen = seen
+        self._told = told
         self._thread = thread
         self._updates = TradeUpdates(spool, state, name)
         self._supervisor = Supervisor(self._make, settings.ingest.connect_seconds)
@@ -85,5 +86,5 @@ class Trading:
 
     def _record(self, text: str, message: Any) -> None:
         self._updates.record(text, message)
-        self._seen.told(message)
+        self._told.take(message)
         self._watchlist.saw_frame(self._name, message)

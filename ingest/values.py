@@ -14,6 +14,9 @@ from ingest.facts import Instrument, UnreadableError
 # the broker existed is a missing value, not an observation.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
+# A day has a partition, which ends where the next day begins: the last has no next.
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OCC_SYMBOL = re.compile(r"([A-Z]{1,5})(\d?)(\d{2})(\d{2})(\d{2})([CP])(\d{8})")
 
@@ -63,6 +66,8 @@ def instant(value: Any, name: str) -> datetime | None:
         parsed = parsed.astimezone(UTC)
     if parsed < EARLIEST:
         raise UnreadableError("bad_instant", f"{name} is before 2000: {value!r}")
+    if parsed >= LATEST:
+        raise UnreadableError("bad_instant", f"{name} is after any day: {value!r}")
     return parsed
 
 
@@ -190,3 +195,15 @@ def instrument(symbol: str, asset_class: str | None = None) -> Instrument:
         ticker=symbol,
         multiplier=1,
     )
+
+
+def pair(symbol: str, asset_class: str | None) -> str:
+    """A symbol as fills and streams spell it.
+
+    Positions name a crypto pair without its slash: BTCUSD for BTC/USD.
+    """
+    if asset_class == "crypto" and "/" not in symbol:
+        for quote in ("USDT", "USDC", "USD", "BTC"):
+            if symbol.endswith(quote) and symbol != quote:
+                return f"{symbol.removesuffix(quote)}/{quote}"
+    return symbol

@@ -49,7 +49,8 @@ class Watchlist:
             found: dict[str, set[str]] = {name: set() for name in CHANNEL_OF.values()}
             for symbol in wanted:
                 known = values.instrument(symbol, self._classes.get(symbol))
-                found[CHANNEL_OF[known.asset_class]].add(self._streamed(symbol))
+                pair = values.pair(symbol, known.asset_class)
+                found[CHANNEL_OF[known.asset_class]].add(pair)
             return found
 
     def saw_frame(self, account: str, message: Any) -> None:
@@ -106,14 +107,6 @@ class Watchlist:
         if isinstance(symbol, str) and symbol:
             self._classes[symbol] = order.get("asset_class")
             yield symbol
-
-    def _streamed(self, symbol: str) -> str:
-        """Positions name a crypto pair without the slash that its stream wants."""
-        if self._classes.get(symbol) == "crypto" and "/" not in symbol:
-            for quote in ("USDT", "USDC", "USD", "BTC"):
-                if symbol.endswith(quote) and symbol != quote:
-                    return f"{symbol.removesuffix(quote)}/{quote}"
-        return symbol
 
 
 def _is_zero(quantity: Any) -> bool:

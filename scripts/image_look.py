@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
 #: What builds things, and what belongs to other images.
-TOOLS = "cc gcc g++ clang make ld rustc cargo go git curl dbt dagster excursion".split()
-CACHES = ("/.cache", "/root/.cache", "/var/lib/excursion/.cache", "/build")
-FOLDERS = ("/", "/etc", "/usr", "/opt/app", "/opt/venv", "/var/lib/excursion", "/tmp")
+TOOLS = ("cc", "gcc", "g++", "clang", "make", "ld", "rustc", "go", "git", "curl")
+OTHERS = ("dbt", "dagster", "excursion")
+
+#: What to try to write to.
+FOLDERS = ("/", "/etc", "/usr", "/opt/app", "/opt/venv", "/var/lib/excursion")
 
 
 def is_compiled(source: Path) -> bool:
@@ -39,10 +42,13 @@ print(
         {
             "user": [os.getuid(), os.getgid()],
             "packages": {d.name: d.version for d in metadata.distributions()},
-            "tools": [tool for tool in TOOLS if shutil.which(tool)],
-            "caches": [path for path in CACHES if Path(path).exists()],
+            "tools": [tool for tool in TOOLS + OTHERS if shutil.which(tool)],
             "uncompiled": [str(path) for path in sources if not is_compiled(path)],
-            "writable": [folder for folder in FOLDERS if is_writable(folder)],
+            "writable": [
+                folder
+                for folder in (*FOLDERS, tempfile.gettempdir())
+                if is_writable(folder)
+            ],
             "pip_settings": Path("/etc/pip.conf").read_text(),
             "environment": dict(os.environ),
         }

@@ -24,7 +24,8 @@ from typing import Any
 import psycopg2
 from image_engine import CONFINED, ROOT, Engine, ImageError, require
 
-EXCURSION = Path(sys.executable).parent / "excursion"
+#: Of this checkout.
+EXCURSION = [sys.executable, "-m", "ingest.cli"]
 RECORDING = ROOT / "sample" / "session.jsonl.gz"
 ACCOUNTS = ("income", "momentum")
 
@@ -176,7 +177,7 @@ def _postgres(state: Path) -> Iterator[Path]:
 
     def db(command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(EXCURSION), "db", command],
+            [*EXCURSION, "db", command],
             env=environ,
             cwd=ROOT,
             capture_output=True,
@@ -199,7 +200,8 @@ def _standin() -> Iterator[int]:
     """The local Alpaca, which plays when everybody listens; yields its port."""
     options = ["--port=0", "--speed=0", "--wait", str(RECORDING)]
     with subprocess.Popen(
-        [str(EXCURSION), "standin", *options],
+        [*EXCURSION, "standin", *options],
+        cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -39,6 +39,8 @@ LARGEST = 220_000_000
 #: The only folders that the program can write to: a volume, and memory.
 WRITABLE = ["/var/lib/excursion", "/tmp"]  # noqa: S108
 
+PYTHON = "--entrypoint=python"
+
 #: What the ingester can do without.
 UNWANTED = re.compile("(dbt|dagster|aiohttp|pixeltable|pytest|ruff|sqlfluff|pip$)")
 
@@ -101,7 +103,11 @@ def look(engine: Engine) -> str:
     seen = json.loads(engine.once(INGESTER, "/look.py", options=[script, PYTHON]))
     require(seen["user"] == [10001, 10001], f"it runs as {seen['user']}")
     require(seen["tools"] == ["excursion"], f"it holds {seen['tools']}")
-    require(not seen["caches"], f"it holds {seen['caches']}")
+    homes = ("/root", "/home", "/opt", "/usr", "/etc")
+    caches = ("-name", ".cache", "-o", "-name", "wanted.txt")
+    find = ["--entrypoint=find", "--user=0:0", "--workdir=/"]
+    left = engine.once(INGESTER, *homes, *caches, options=find)
+    require(not left, f"the build has left {left}")
     require(not seen["pip_settings"], "this machine's pip settings are in it")
     require(not seen["uncompiled"], f"no .pyc of {seen['uncompiled'][:3]}")
     unset = "PYTHONDONTWRITEBYTECODE" not in seen["environment"]
@@ -119,9 +125,6 @@ def look(engine: Engine) -> str:
     said = engine.once(INGESTER, "--version")
     require(said == f"excursion, version {version}\n", f"--version says {said}")
     return f"{len(packages)} packages, each as locked"
-
-
-PYTHON = "--entrypoint=python"
 
 
 def _locked() -> dict[str, str]:
@@ -159,7 +162,7 @@ def configuration(engine: Engine) -> str:
 
 
 def orchestration(engine: Engine) -> None:
-    """As compose.yaml runs it, Dagster finds the job; it connects to nothing for that."""
+    """Dagster finds the job, as confined as in compose.yaml."""
     code = (
         "from orchestration.definitions import defs;"
         "print(defs.get_job_def('nightly_stats').name)"

@@ -149,8 +149,7 @@ class Broker:
     def apply(self, account: Account, frame: Any, *, is_hidden: bool = False) -> None:
         """A frame of the trading stream happened. What is no trade update does not.
 
-        Where it is hidden, REST never tells: not before something later changes the
-        same order or position.
+        Where it is hidden, REST tells nothing until something later changes the same.
         """
         self._extra_lag = math.inf if is_hidden else 0.0
         try:
@@ -287,8 +286,8 @@ class Broker:
         one that the fill's own frame made.
         """
         if row.get("activity_type") == "FILL":
-            cum_qty = wire.decimal(row.get("cum_qty"))
-            own = _fill_row(account, row.get("order_id"), cum_qty)
+            cum = wire.decimal(row.get("cum_qty"))
+            own = _fill_row(account, row.get("order_id"), cum)
             if own is not None:
                 del account.activities[own.id]
         else:

@@ -87,6 +87,12 @@ class StandIn:
             self._site = None
         self.trading.abort()
         self.data.abort()
+        # Those of REST, too, which clients keep for their next request.
+        if self._runner is not None and self._runner.server is not None:
+            for handler in list(self._runner.server.connections):
+                handler.force_close()
+                if handler.transport is not None:
+                    handler.transport.abort()
 
     async def stop(self) -> None:
         self.trading.abort()

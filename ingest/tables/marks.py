@@ -94,7 +94,7 @@ def write(
     # Most batches are newer than all that is stored, the others mostly stored already:
     # to read what is there costs less than to let the server insert each mark with ON
     # CONFLICT. The writer's lock keeps others from storing one in between.
-    stored = _stored(cursor, sent, {**span, "most": max(0, MOST_STORED * len(marks) + 1)})
+    stored = _stored(cursor, sent, {**span, "most": MOST_STORED * len(marks) + 1})
     if len(stored["ts"]) <= MOST_STORED * len(marks):
         new, others = _best(stored, sent)
         _copy(cursor, new)

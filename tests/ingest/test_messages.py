@@ -237,6 +237,7 @@ def test_control_frames_state_no_fact() -> None:
         ("stock_data", wire.quote(bid="99"), "bad_number"),
         ("stock_data", wire.quote(symbol=""), "missing_field"),
         ("stock_data", wire.quote(t="0001-01-01T00:00:00Z"), "bad_instant"),
+        ("stock_data", wire.quote(t="9999-12-31T00:00:00Z"), "bad_instant"),
         ("dispatch", wire.execution(strategy_type="yolo"), "unknown_strategy_type"),
         ("dispatch", wire.execution(intent="hope"), "unknown_intent"),
         ("dispatch", wire.execution(execution_uuid="7"), "bad_text"),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import wire
-from tests.support.ingester import Zygote, eventually, ingesting
+from tests.support.ingester import Zygote, ingesting
 from tests.support.live import (
+    GRACE,
     after_rounds,
     count,
     held,
@@ -17,6 +18,7 @@ from tests.support.live import (
     metric,
     observed,
     quarantined,
+    soon,
 )
 from tests.support.postgres import Database
 
@@ -43,10 +45,10 @@ def test_s12_rows_in_disorder_across_pages_of_one_millisecond(
         for number in range(1, 231):
             fill(number, uuids.randrange(1 << 16, 1 << 32))
         with ingesting(zygote, database, alpaca, tmp_path):
-            eventually(lambda: count(database), 230)
+            soon(alpaca, lambda: count(database), 230)
             after_rounds(alpaca)
             fill(231, 7)
-            eventually(lambda: count(database), 231)
+            soon(alpaca, lambda: count(database), 231)
             after_rounds(alpaca)
 
     assert database.query(
@@ -70,20 +72,20 @@ def test_s12_rows_that_only_a_date_lists_are_found_by_the_sweep(
         )  # fmt: skip
         with ingesting(zygote, database, alpaca, tmp_path) as daemon:
             # At the start, the last days are asked for by date.
-            eventually(lambda: count(database), 1)
+            soon(alpaca, lambda: count(database), 1)
             for part in (3, 4, 5):
                 alpaca.execute(
                     "main", "SPY", "buy", part, "5", order_id="one", order_qty=12,
                     execution_id=hidden if part == 4 else None,
                     on_stream=part != 4,
                 )  # fmt: skip
-            eventually(lambda: count(database), 3)
-            eventually(lambda: metric(daemon, "order_holes", account="main"), 1)
+            soon(alpaca, lambda: count(database), 3)
+            soon(alpaca, lambda: metric(daemon, "order_holes", account="main"), 1)
             assert held(database) == {"SPY": "10"}
             # And again once New York's date has changed.
             alpaca.set_clock(NOON + timedelta(hours=14))
-            eventually(lambda: count(database), 4)
-            eventually(lambda: metric(daemon, "order_holes", account="main"), 0)
+            soon(alpaca, lambda: count(database), 4)
+            soon(alpaca, lambda: metric(daemon, "order_holes", account="main"), 0)
             dates = {
                 request.query["date"]
                 for request in alpaca.requests
@@ -122,7 +124,7 @@ def test_s15_what_moves_an_account_without_a_trade(
                 ("T", "buy", 7),
             ):
                 alpaca.execute("main", symbol, side, qty, "3")
-            eventually(lambda: count(database), 4)
+            soon(alpaca, lambda: count(database), 4)
             told("OPEXP", 1, symbol=CALL, qty="-2")
             told("OPASN", 2, symbol=PUT, qty="1")
             told("OPTRD", 7, symbol="AAPL", qty="100", price="180", net_amount="-18000")
@@ -131,15 +133,15 @@ def test_s15_what_moves_an_account_without_a_trade(
             fee = told("FEE", 5, net_amount="-0.02", activity_sub_type="REG")
             spin = told("OPTRD", 6, symbol="T", qty="5", price="9", net_amount="-45")
             # Positions have moved without a fill: that alone makes it ask, at once.
-            eventually(lambda: count(database, "account_activities"), 7)
+            soon(alpaca, lambda: count(database, "account_activities"), 7)
             for row in (fee, spin):
                 alpaca.activity("main", {**row, "status": "canceled"})
-            eventually(lambda: count(database, "account_activities"), 9)
+            soon(alpaca, lambda: count(database, "account_activities"), 9)
             # A fee moves nothing: it is asked for within the hour, and at night.
             told("FEE", 8, net_amount="-0.03")
             alpaca.set_clock(NOON + timedelta(minutes=61))
-            eventually(lambda: count(database, "account_activities"), 10)
-            after_rounds(alpaca, 2)
+            soon(alpaca, lambda: count(database, "account_activities"), 10)
+            after_rounds(alpaca, seconds=GRACE)
             assert metric(daemon, "reconciliation_mismatches", account="main") == 0
 
     assert database.query(

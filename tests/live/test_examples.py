@@ -107,7 +107,7 @@ def test_every_trading_frame_is_stored_right(
             expected += legs_of(frame) if has_legs else [fill_of(frame)]
     rows = [row for row in database.query(STORED) if row[0] != last]
     assert rows == sorted(expected)
-    assert len(rows) == 22
+    assert len(rows) == 20
     told = "select payload -> 'msg' from raw.fills where event_id <> %s"
     kept = [json.dumps(row[0], sort_keys=True) for row in database.query(told, [last])]
     assert set(kept) <= {json.dumps(f, sort_keys=True) for f in frames.values()}

@@ -19,6 +19,7 @@ from tests.support.live import (
     metric,
     observed,
     quarantined,
+    soon,
 )
 from tests.support.postgres import Database
 
@@ -152,7 +153,7 @@ def test_s13_another_uuid_in_rest_is_an_alias_and_writes_no_second_row(
             " and e.event_id <> f.event_id order by 1"
         )
         both = [(n, "trade_updates", "activities") for n in (10, 20, 30)]
-        eventually(lambda: database.query(aliases), both)
+        soon(alpaca, lambda: database.query(aliases), both)
         after_rounds(alpaca)
 
     assert count(database) == 3
@@ -171,7 +172,7 @@ def test_s13_another_quantity_in_rest_is_an_anomaly_and_merges_nothing(
         alpaca.faults.rest.other_execution_ids = is_other_id
         alpaca.faults.rest.quantities = {execution: "9"}
         alpaca.execute("main", "SPY", "buy", 10, "1.5", execution_id=execution)
-        eventually(lambda: quarantined(database), ["contradicts_stored_fill"])
+        soon(alpaca, lambda: quarantined(database), ["contradicts_stored_fill"])
         wanted = {"reason": "contradicts_stored_fill"}
         eventually(lambda: metric(daemon, "messages_quarantined_total", **wanted) >= 1)
         assert daemon.logs("quarantined")[0]["code"] == "contradicts_stored_fill"
@@ -195,7 +196,7 @@ def test_s19_a_broker_clock_that_jumps_by_ten_minutes_hides_nothing(
             for number, skew in enumerate((300, -300, 300), start=1):
                 alpaca.faults.clock_skew = skew
                 alpaca.execute("main", "SPY", "buy", 10, "1.5", on_stream=False)
-                eventually(lambda: count(database), wanted=number)
+                soon(alpaca, lambda: count(database), wanted=number)
     assert quarantined(database) == []
 
 
@@ -216,7 +217,7 @@ def test_s19_the_repeated_hour_and_mixed_offsets_make_the_same_rows(
                     "main", "BTC/USD", "buy", "0.1", "9", order_id=name, at=at
                 )
             eventually(lambda: count(database), 3)
-            after_rounds(alpaca, 2)
+            after_rounds(alpaca)
             # All over again from REST, where all is spelled in UTC.
             assert asked(alpaca, "/v2/account/activities", activity_types="FILL")
             daemon.stop()

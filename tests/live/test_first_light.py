@@ -19,10 +19,14 @@ def test_a_fill_and_its_marks_arrive(
             alpaca.market("iex", [{"T": "q", "S": "SPY", "bp": 431.2, "ap": 431.3}])
 
             eventually(
-                lambda: database.query("select symbol, qty, price::text from raw.fills"),
+                lambda: database.query(
+                    "select symbol, qty, price::text from raw.fills"
+                ),
                 [("SPY", 10, "431.25")],
             )
-            eventually(lambda: database.query("select price from raw.marks"), [(431.25,)])
+            eventually(
+                lambda: database.query("select price from raw.marks"), [(431.25,)]
+            )
             assert daemon.stop() == 0
         assert not alpaca.forbidden_requests
 
@@ -46,9 +50,7 @@ def test_a_second_run_writes_nothing(
         with ingesting(zygote, database, alpaca, tmp_path) as daemon:
             for price in ("431.25", "431.5", "432"):
                 alpaca.execute("main", "SPY", "buy", 10, price)
-            eventually(
-                lambda: database.query("select count(*) from raw.fills"), [(3,)]
-            )
+            eventually(lambda: database.query("select count(*) from raw.fills"), [(3,)])
             eventually(
                 lambda: database.query("select qty from raw.broker_positions"), [(30,)]
             )

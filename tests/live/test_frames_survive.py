@@ -12,6 +12,7 @@ from typing import Any
 from standin import Alpaca
 from tests.support.ingester import Zygote, eventually, ingesting
 from tests.support.live import (
+    GRACE,
     after_rounds,
     count,
     executions,
@@ -20,6 +21,7 @@ from tests.support.live import (
     metric,
     observed,
     quarantined,
+    soon,
 )
 from tests.support.postgres import Database
 
@@ -158,7 +160,7 @@ def test_s10_orders_of_every_shape_are_exact(
             )  # fmt: skip
             eventually(lambda: count(database), 10)
             # REST's copies arrive, and the broker's positions are the sums of fills.
-            after_rounds(alpaca, 3)
+            after_rounds(alpaca, seconds=GRACE)
             assert metric(daemon, "reconciliation_mismatches", account="main") == 0
             assert metric(daemon, "order_holes", account="main") == 0
 
@@ -220,14 +222,14 @@ def test_s11_busts_and_corrections_in_every_order_of_arrival(
             for _ in range(2):
                 alpaca.push("main", revised(frame))
         # The original is lost on the stream, and late in REST.
-        alpaca.faults.rest.activities_lag = 2
+        alpaca.faults.rest.activities_lag = 1
         for symbol, revised in (("CCC", busted), ("DDD", corrected)):
             alpaca.push("main", revised(filled(symbol, on_stream=False)))
         # And here it is nowhere, ever.
         _without_original(alpaca, "EEE", busted)
         _without_original(alpaca, "FFF", corrected)
-        eventually(lambda: count(database), 10)
-        after_rounds(alpaca, 3)
+        soon(alpaca, lambda: count(database), 10)
+        after_rounds(alpaca, seconds=GRACE)
         assert metric(daemon, "reconciliation_mismatches", account="main") == 0
 
     rows = database.query(

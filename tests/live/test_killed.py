@@ -143,7 +143,8 @@ def planned_kills() -> list[str]:
 def test_killed_200_times_in_a_burst_of_5000_events(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
-    died: Counter[str] = Counter(); times=[]
+    died: Counter[str] = Counter()
+    times = []
     spool = SpoolReader(tmp_path / "state" / "spool")
     settings = {"overlap_minutes": 6}
     market_data = {"watch": list(SYMBOLS)}
@@ -152,7 +153,7 @@ def test_killed_200_times_in_a_burst_of_5000_events(
         burst = Burst(alpaca)
         burst.start()
         for number, plan in enumerate(planned_kills()):
-            t0=time.monotonic()
+            t0 = time.monotonic()
             with ingesting(
                 zygote,
                 database,
@@ -172,7 +173,7 @@ def test_killed_200_times_in_a_burst_of_5000_events(
                     status = zygote.wait(daemon.pid, PATIENCE)
                 assert status in (None, -signal.SIGKILL), daemon.text
             died[plan.partition(":")[0] if status else "as it stood"] += 1
-            times.append((time.monotonic()-t0, plan, status))
+            times.append((time.monotonic() - t0, plan, status))
             spool.look()
         burst.allowed = EVENTS
         with ingesting(
@@ -195,7 +196,7 @@ def test_killed_200_times_in_a_burst_of_5000_events(
             spool.look()
         assert not alpaca.forbidden_requests
     print(died)
-    print(*sorted(times), sep='\n')
+    print(*sorted(times), sep="\n")
     assert died.total() == KILLS and died["as it stood"] < KILLS / 10
     assert all(died[step] for step in COUNTS), died
     check_executions(database, burst)
@@ -223,7 +224,9 @@ def check_executions(database: Database, burst: Burst) -> None:
         " and fill_event_id is distinct from event_id"
     )
     assert not database.query("select * from raw.quarantine")
-    told = database.query("select order_id, max(cum_qty)::text from raw.fills group by 1")
+    told = database.query(
+        "select order_id, max(cum_qty)::text from raw.fills group by 1"
+    )
     assert dict(told) == {name: filled for name, (_, filled) in burst.states.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +77,8 @@ NEVER_LIVE = {
     "http_429": refused("http_429"),
     "connection_limit_406": refused("connection_limit"),
 }
+#: Where alpaca-py would wait for ever; refused connections it tries again itself.
+REPLACED = {"mute_before_auth", "mute_after_auth", "empty_listening", "half_open"}
 
 
 @pytest.mark.parametrize("fault", NEVER_LIVE)
@@ -97,11 +98,8 @@ def test_a_stream_that_never_gets_live(
             eventually(lambda: alarms(daemon), {"trading:main"})
             status, body = daemon.get("/readyz")
             assert status == 503 and "trading:main is not live" in body
-            # A refused connection is tried again by the client, a mute one is replaced.
-            eventually(
-                lambda: stream(daemon)["restarts"] >= 2
-                or len(re.findall("restarting|error during", daemon.text)) >= 2
-            )
+            if fault in REPLACED:
+                eventually(lambda: stream(daemon)["restarts"] >= 2)
 
             alpaca.faults.reset()
             alpaca.wait_live("main")
@@ -134,7 +132,9 @@ def test_a_live_connection_that_dies_without_a_sign(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
     with running(accounts=MAIN) as alpaca:
-        with ingesting(zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK) as daemon:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
             alpaca.faults.trading.half_open = True
             execute(alpaca, n=3)
             eventually(lambda: len(stored(database)), 3)
@@ -150,7 +150,9 @@ def test_a_stream_that_says_nothing_any_more_is_noticed_by_what_rest_shows(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
     with running(accounts=MAIN) as alpaca:
-        with ingesting(zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK) as daemon:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
             eventually(lambda: daemon.status()["accounts"][0]["last_catchup_at"])
             time.sleep(1.2)
             # The connection answers pings, and its executions are lost.
@@ -179,13 +181,13 @@ def test_a_wrong_key_does_not_disturb_the_other_account(
             execute(alpaca, "main", "other")
             alpaca.market("iex", [{"T": "q", "S": "SPY", "bp": 431.2, "ap": 431.3}])
             eventually(lambda: len(stored(database, "other")), 1)
-            eventually(lambda: database.query("select price from raw.marks"), [(431.25,)])
+            eventually(
+                lambda: database.query("select price from raw.marks"), [(431.25,)]
+            )
             eventually(lambda: alarms(daemon), {"trading:main"})
             eventually(lambda: alarms(daemon, "catchup_stale"), {"main"})
             assert not stored(database)
-            [account] = [
-                a for a in daemon.status()["accounts"] if a["name"] == "main"
-            ]
+            [account] = [a for a in daemon.status()["accounts"] if a["name"] == "main"]
             assert "check the account's keys" in str(account)
             assert stream(daemon)["problem"]
             assert daemon.stop() == 0
@@ -196,7 +198,9 @@ def test_a_closed_port_and_back(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
     with running(accounts=MAIN) as alpaca:
-        with ingesting(zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK) as daemon:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
             execute(alpaca)
             eventually(lambda: len(stored(database)), 1)
             alpaca.close_port()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from standin import Alpaca, running
 from tests.support.ingester import Ingester, eventually
 from tests.support.postgres import Database
 
+LISTENING = '{"stream": "listening", "data": {"streams": ["trade_updates"]}}'
+#: Seconds after which a difference that lasts has become an incident in these tests.
+GRACE = 1.5
 METRIC = re.compile(r"(\w+?)(?:\{(.*)\})? (\S+)")
 
 
@@ -48,10 +53,42 @@ def asked(alpaca: Alpaca, path: str, **query: str) -> int:
     )
 
 
-def after_rounds(alpaca: Alpaca, count: int = 1) -> None:
-    """Wait until so many rounds of catch-up and comparison began and ended."""
-    wanted = asked(alpaca, "/v2/clock") + count + 1
-    eventually(lambda: asked(alpaca, "/v2/clock") >= wanted)
+def poke(alpaca: Alpaca) -> None:
+    """Acknowledge the subscription once more: the daemon catches up at once."""
+    alpaca.push_raw("main", LISTENING)
+
+
+def after_rounds(alpaca: Alpaca, count: int = 1, seconds: float = 0) -> None:
+    """Wait for so many more rounds of catch-up and comparison, and so long at least.
+
+    Longer than the grace period, with several looks, is when an incident would be told.
+    """
+    begun = time.monotonic()
+    for _ in range(count):
+        _after_round(alpaca)
+    while time.monotonic() - begun < seconds:
+        time.sleep(0.2)
+        _after_round(alpaca)
+
+
+def _after_round(alpaca: Alpaca) -> None:
+    # The round under way does not count; the next one ended when another begins.
+    wanted = asked(alpaca, "/v2/clock") + 2
+    soon(alpaca, lambda: asked(alpaca, "/v2/clock") >= wanted)
+
+
+def soon(
+    alpaca: Alpaca, look: Callable[[], Any], wanted: Any = True, timeout: float = 15
+) -> None:
+    """Like ``eventually``, while the daemon is made to ask REST again and again."""
+    pokes = itertools.count()
+
+    def poked() -> Any:
+        if next(pokes) % 2 == 0:
+            poke(alpaca)
+        return look()
+
+    eventually(poked, wanted, timeout)
 
 
 def is_reconciled(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A daemon whose waits are seconds where they are minutes, for `ingesting(plan=...)`."""
+"""A daemon that waits seconds instead of minutes, for `ingesting(plan=...)`."""
 
 from __future__ import annotations
 
