@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev docs lint lock bench bench-ingest db-start db-stop clean
+.PHONY: help setup demo test image-test dev docs lint lock bench bench-ingest db-start db-stop clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ demo: setup  ## show the whole thing on recorded data
 
 test: setup  ## run every test
 	@$(BIN)/python scripts/run_tests.py
+
+image-test: setup  ## build the container image and watch it work (Linux, as root)
+	@$(BIN)/python scripts/image_test.py $(ARGS)
 
 dev: setup  ## start Dagster's web interface, with the schedules
 	@$(BIN)/python scripts/dev.py $(ARGS)

@@ -176,33 +176,48 @@ class CatchUp:
         asked = {"direction": "asc", "page_size": PAGE, **parameters}
         seen: set[str] = set()
         while True:
-            rows = self._client.read("/account/activities", asked)
-            new = [row for row in rows if row.get("id") not in seen]
+            rows, size = self._rows("/account/activities", asked, "activities")
+            new = [row for row in rows if str(row.get("id")) not in seen]
             yield from new
             # With `date` some servers send everything at once, and again.
-            if len(rows) < PAGE or not new:
+            if size < PAGE or not new:
                 return
             seen.update(str(row.get("id")) for row in new)
-            asked["page_token"] = rows[-1]["id"]
+            asked["page_token"] = rows[-1].get("id")
+
+    def _rows(
+        self, path: str, asked: dict[str, Any], channel: str
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The rows of a list, and its length.
+
+        What is no row is spooled as it is, for quarantine; the others are read on.
+        """
+        answer = self._client.read(path, asked)
+        if not isinstance(answer, list):
+            raise ExcursionError(f"{path}: not understood (no list)")
+        for row in answer:
+            if not isinstance(row, dict):
+                self._spool(channel, row)
+        return [row for row in answer if isinstance(row, dict)], len(answer)
 
     def _orders_listed(self, **asked: Any) -> list[dict[str, Any]]:
         """All orders of a question, page by page, oldest first; each is spooled."""
         asked = {"nested": True, "limit": ORDER_PAGE, "direction": "asc", **asked}
         found: dict[str, dict[str, Any]] = {}
         while True:
-            rows = self._client.read("/orders", asked)
+            rows, size = self._rows("/orders", asked, "orders")
             known = len(found)
             for row in rows:
                 self._saw_order(row)
                 found[str(row.get("id"))] = row
-            if len(rows) < ORDER_PAGE or len(found) == known:
+            if size < ORDER_PAGE or len(found) == known:
                 return list(found.values())
             # Exclusive, and several orders may have been sent in one instant.
             last = values.required_instant(rows[-1]["submitted_at"], "submitted_at")
             asked["after"] = lines.instant(last - timedelta(milliseconds=1))
 
     def _positions(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._client.read("/positions", {})
+        rows, _ = self._rows("/positions", {}, "positions")
         # Their prices move all the time; told is the position, when it changes.
         seen = {
             str(row.get("symbol")): (row.get("qty"), row.get("avg_entry_price"))
@@ -240,8 +255,10 @@ class CatchUp:
 
     def _saw_order(self, row: dict[str, Any], again: bool = False) -> None:
         self._spool("orders", row, again=again)
-        for order in (row, *(row.get("legs") or [])):
-            self._remember(self._orders, str(order.get("id")))
+        legs = row.get("legs")
+        for order in (row, *(legs if isinstance(legs, list) else ())):
+            if isinstance(order, dict):
+                self._remember(self._orders, str(order.get("id")))
 
     def _spool(self, channel: str, row: Any, *, again: bool = False) -> bool:
         """Append a row, unless it was appended lately; true where it is new."""

@@ -46,7 +46,9 @@ ALARM_SECONDS = 60.0
 # How long the database may take over one statement, or one lock, of the daemon's.
 PATIENCE = 30
 # SIGTERM must end the process within 10 s, whatever hangs.
-STOP_SECONDS = 9.0
+STOP_SECONDS = 8.5
+# Of these, what the heartbeat may take to say goodbye.
+GOODBYE_SECONDS = 2.0
 # How long a start waits to learn whether another process records the accounts; without
 # a database nobody can tell, and recording matters more.
 DECISION_SECONDS = 5.0
@@ -230,7 +232,7 @@ class Daemon:
         is_durable = await asyncio.to_thread(self._spool.flush, 2.0)
         is_written = False
         if self._drain.is_alive():
-            remaining = max(0.5, deadline - time.monotonic() - 1.5)
+            remaining = max(0.5, deadline - time.monotonic() - GOODBYE_SECONDS)
             is_written = await asyncio.to_thread(self._drain.stop, remaining)
         self._heartbeat.stop()
         self._spool.close()

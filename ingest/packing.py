@@ -18,6 +18,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 
+# Bytes handed over at once. After each piece another thread may take its turn.
+_PIECE = 1 << 20
+
 Column = np.ndarray[Any, Any]
 Row = np.dtype[Any]
 
@@ -64,4 +67,5 @@ def copy_packed(
         cursor.copy_expert(
             f"copy {table} ({', '.join(columns)}) from stdin (format binary)",
             io.BytesIO(b"".join([_SIGNATURE, *rows, _TRAILER])),
+            size=_PIECE,
         )

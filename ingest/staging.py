@@ -24,7 +24,7 @@ def values_of(fact: Any) -> tuple[Any, ...]:
     return tuple(getattr(fact, name) for name in fact.__dataclass_fields__)
 
 
-def as_json(text: str | bytes | None) -> orjson.Fragment | None:
+def as_json(text: str | None) -> orjson.Fragment | None:
     """For a jsonb column: JSON text that goes in digit for digit."""
     return None if text is None else orjson.Fragment(text)
 

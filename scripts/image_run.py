@@ -19,10 +19,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from image_engine import CONFINED, ROOT, Engine, ImageError, require
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 #: Of this checkout.
 EXCURSION = [sys.executable, "-m", "ingest.cli"]
@@ -38,7 +41,7 @@ SOCKETS = "/run/postgresql"
 URL = f"--env=DATABASE_URL=postgresql://excursion@/excursion?host={SOCKETS}"
 
 #: Seconds for the recording to be played and written, and for the end after SIGTERM.
-PATIENCE = 180.0
+PATIENCE = 120.0
 STOP_SECONDS = 10.0
 
 
@@ -75,21 +78,16 @@ def run(engine: Engine, image: str) -> str:
 
 
 def _watch(engine: Engine, sockets: Path, standin: str, port: int) -> str:
-    expected = _executions()
-    login = {"host": str(sockets), "user": "excursion", "dbname": "excursion"}
-    with contextlib.closing(psycopg2.connect(**login)) as connection:
-        connection.autocommit = True
-
-        def count(table: str) -> int:
-            with connection.cursor() as cursor:
-                cursor.execute(f"select count(*) from raw.{table}")  # noqa: S608
-                return int(cursor.fetchone()[0])
-
+    expected = _replayed(sockets)
+    with contextlib.closing(_connect(sockets, "excursion")) as connection:
         state = f"{standin}/standin/state"
         _until(lambda: _ask(state)["playback"]["is_done"], lambda: "not played yet")
         _until(
-            lambda: count("fills") >= expected and count("marks") > 0,
-            lambda: f"{count('fills')} of {expected} fills, {count('marks')} marks",
+            lambda: expected <= _fills(connection) and _marks(connection),
+            lambda: (
+                f"of {len(expected)} fills {len(expected - _fills(connection))} are"
+                f" missing; {_marks(connection)} marks"
+            ),
         )
         done = engine.podman("healthcheck", "run", NAME)
         require(done.returncode == 0, f"it is not healthy: {done.stdout}{done.stderr}")
@@ -105,8 +103,53 @@ def _watch(engine: Engine, sockets: Path, standin: str, port: int) -> str:
         status = done.stdout.strip()
         require(status == "0", f"SIGTERM ended it with status {status}")
         require(seconds < STOP_SECONDS, f"it took {seconds:.0f} s to end")
-        fills, marks = count("fills"), count("marks")
-    return f"{fills:,} fills, {marks:,} marks, ended in {seconds:.1f} s"
+        more = _fills(connection) - expected
+        require(not more, f"fills that nobody executed: {more}")
+        return (
+            f"{len(expected):,} fills, each as `excursion replay` has it,"
+            f" {_marks(connection):,} marks; ended in {seconds:.1f} s"
+        )
+
+
+def _connect(sockets: Path, name: str) -> Connection:
+    connection = psycopg2.connect(host=str(sockets), user="excursion", dbname=name)
+    connection.autocommit = True
+    return connection
+
+
+def _fills(connection: Connection) -> set[tuple[Any, ...]]:
+    """What every execution was, without the name that it was heard under first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select account_name, order_id, kind, symbol, side, qty, price, cum_qty"
+            " from raw.fills"
+        )
+        return set(cursor.fetchall())
+
+
+def _marks(connection: Connection) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from raw.marks")
+        return int(cursor.fetchone()[0])
+
+
+def _replayed(sockets: Path) -> set[tuple[Any, ...]]:
+    """The recording's fills, from a second database that it is replayed into."""
+    with contextlib.closing(_connect(sockets, "excursion")) as connection:
+        connection.cursor().execute("create database replayed")
+    url = f"postgresql://excursion@/replayed?host={sockets}"
+    for command in (["migrate"], ["replay", str(RECORDING)]):
+        done = subprocess.run(
+            [*EXCURSION, *command],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        require(done.returncode == 0, done.stderr)
+    with contextlib.closing(_connect(sockets, "replayed")) as connection:
+        return _fills(connection)
 
 
 def _settings(folder: Path, played: int, port: int) -> list[str]:
@@ -145,16 +188,9 @@ def _symbols() -> list[str]:
     return sorted({m["msg"]["S"] for m in _recorded() if m["from"].endswith("_data")})
 
 
-def _executions() -> int:
-    """Executions that the trading stream tells, each once."""
-    told = (m["msg"]["data"] for m in _recorded() if m["from"] == "trade_updates")
-    fills = (data for data in told if data["event"] in ("fill", "partial_fill"))
-    return len({data["execution_id"] for data in fills})
-
-
 def _health_check(engine: Engine, image: str) -> list[str]:
     told: Any = engine.inspect(image)
-    check = told.get("HealthCheck") or told["Config"].get("Healthcheck") or {}
+    check = told.get("Healthcheck") or {}
     words: list[str] = check.get("Test", [])
     require(words[:1] == ["CMD"], f"no health check, or one for a shell: {words}")
     return words[1:]
@@ -190,6 +226,7 @@ def _postgres(state: Path) -> Iterator[Path]:
     try:
         sockets = state / "socket"
         sockets.chmod(0o755)
+        (sockets / ".s.PGSQL.5432").chmod(0o777)
         yield sockets
     finally:
         db("stop")

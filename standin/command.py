@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,6 +64,12 @@ FIRST_LINE = "This is excursion's stand-in, not Alpaca: it trades nothing, on lo
     metavar="PART.NAME=VALUE",
     help="What goes wrong from the start, as in trading.repeat=3.",
 )
+@click.option(
+    "--settings",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the ingester's settings there, instead of printing them.",
+)
 def standin(
     recordings: tuple[str, ...],
     port: int,
@@ -71,6 +78,7 @@ def standin(
     wait: bool,
     accounts: tuple[str, ...],
     fault_settings: tuple[str, ...],
+    settings: Path | None,
 ) -> None:
     """Serve a local Alpaca, and play recordings on it.
 
@@ -94,7 +102,7 @@ def standin(
     plan = Plan(recordings, contents, speed, wait, max_gap)
     # Ctrl-C may come before the handlers of signals are in place.
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(plan, keys, faults, port))
+        asyncio.run(_serve(plan, keys, faults, port, settings))
 
 
 def _account(text: str) -> tuple[str, tuple[str, str | None]]:
@@ -127,7 +135,9 @@ def _faults(settings: tuple[str, ...]) -> Faults:
     return faults
 
 
-async def _serve(plan: Plan, keys: Keys, faults: Faults, port: int) -> None:
+async def _serve(
+    plan: Plan, keys: Keys, faults: Faults, port: int, settings: Path | None
+) -> None:
     from standin.alpaca import stopped
     from standin.control import Control
     from standin.playback import Playback
@@ -148,7 +158,7 @@ async def _serve(plan: Plan, keys: Keys, faults: Faults, port: int) -> None:
         loop.add_signal_handler(signal.SIGUSR1, playback.begin)
         if plan.wait and sys.stdin is not None and sys.stdin.isatty():
             loop.add_reader(sys.stdin, _on_enter, loop, playback.begin)
-    _introduce(standin, keys, control)
+    _introduce(standin, keys, control, settings)
     player = asyncio.create_task(playback.run()) if playback else None
     if player is not None:
         # One that fails ends the stand-in; one that is done does not.
@@ -176,16 +186,14 @@ def _log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
 
 
-def _introduce(standin: StandIn, keys: Keys, control: Control) -> None:
-    """Say what this is and print the settings that lead here."""
-    from standin import data_stream, trading_stream
-
-    http = f"http://127.0.0.1:{standin.port}"
-    sockets = f"ws://127.0.0.1:{standin.port}"
-    click.echo(f"{FIRST_LINE} {http}")
+def _introduce(
+    standin: StandIn, keys: Keys, control: Control, settings: Path | None
+) -> None:
+    """Say what this is, and print or write the settings that lead here."""
+    click.echo(f"{FIRST_LINE} http://127.0.0.1:{standin.port}")
     playback = control.playback
-    if playback is not None:
-        plan = playback.plan
+    plan = playback.plan if playback is not None else None
+    if plan is not None:
         pace = f"at {plan.speed:g} times real time" if plan.speed else "at once"
         when = "when everybody listens (or Enter)" if plan.wait else "now"
         count, left_out = plan.contents.lines, plan.contents.left_out
@@ -193,22 +201,49 @@ def _introduce(standin: StandIn, keys: Keys, control: Control) -> None:
             f"plays {count:,} messages {pace}, starting {when};"
             f" {left_out:,} lines are not Alpaca's and are left out"
         )
-    click.echo("settings of the ingester (TOML):\n")
-    for name, (key, secret) in sorted(keys.items()):
-        click.echo(f"[accounts.{_toml_key(name)}]")
-        click.echo(f'key_id = "{key}"')
-        click.echo(f'secret_key = "{"any" if secret is None else secret}"')
-        click.echo(f'trading_url = "{http}"')
-        click.echo(f'stream_url = "{sockets}{trading_stream.PATH}"\n')
-    click.echo("[market_data]")
-    for setting, feed in (
-        ("stock_url", "iex"),
-        ("option_url", "indicative"),
-        ("crypto_url", "crypto"),
-    ):
-        click.echo(f'{setting} = "{sockets}{data_stream.PATHS[feed]}"')
-    click.echo(f'rest_url = "{http}"')
+    text = _settings(standin.port, keys, plan)
+    if settings is None:
+        click.echo(f"settings of the ingester (TOML):\n\n{text}", nl=False)
+    else:
+        try:
+            settings.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--settings {settings}: {error.strerror}") from None
+        click.echo(f"settings of the ingester: EXCURSION_CONFIG={settings.absolute()}")
     sys.stdout.flush()
+
+
+def _settings(port: int, keys: Keys, plan: Plan | None) -> str:
+    """An excursion.toml that leads here."""
+    from standin import data_stream, trading_stream
+
+    http, sockets = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+    lines = []
+    for name, (key, secret) in sorted(keys.items()):
+        lines += [
+            f"[accounts.{_toml_key(name)}]",
+            f'key_id = "{key}"',
+            f'secret_key = "{"any" if secret is None else secret}"',
+            f'trading_url = "{http}"',
+            f'stream_url = "{sockets}{trading_stream.PATH}"',
+            "",
+        ]
+    lines.append("[market_data]")
+    for family, feed in (
+        ("stock", "iex"),
+        ("option", "indicative"),
+        ("crypto", "crypto"),
+    ):
+        lines.append(f'{family}_url = "{sockets}{data_stream.PATHS[feed]}"')
+    lines.append(f'rest_url = "{http}"')
+    if plan is not None and plan.wait:
+        # What is waited for is every symbol, held or not.
+        symbols = plan.contents.symbols
+        watch = ", ".join(f'"{s}"' for s in sorted(set().union(*symbols.values())))
+        lines.append(f"watch = [{watch}]")
+        for family, wanted in sorted(symbols.items()):
+            lines.append(f"max_{family}_symbols = {len(wanted)}")
+    return "\n".join(lines) + "\n"
 
 
 def _toml_key(name: str) -> str:

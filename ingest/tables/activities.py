@@ -10,7 +10,7 @@ from ingest.facts import Activity
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
 from ingest.sql import statement
-from ingest.staging import as_json, insert_rows, values_of
+from ingest.staging import insert_rows, values_of
 from ingest.tables import events
 
 # All but the event_id, which is the dedupe table's.
@@ -45,7 +45,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         cursor,
         "insert_activities",
         [*COLUMNS, "received_at", "line"],
-        ((*values_of(a)[1:], e.received_at, as_json(e.raw)) for e, a in new),
+        ((*values_of(a)[1:], e.received_at, e.line) for e, a in new),
     )
     rows = [(e, a.event_id, a.activity_type, a, e.channel, None) for e, a in new]
     events.record(cursor, rows)

@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.facts import Activity, Fill, TradeEvent
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry
-from ingest.staging import as_json, insert_rows
+from ingest.staging import insert_rows
 
 COLUMNS = (
     "event_id", "event_type", "account_name", "order_id", "symbol", "source",
@@ -28,7 +28,7 @@ def record(cursor: Cursor, rows: Iterable[Row]) -> int:
         COLUMNS,
         (
             (event_id, event_type, fact.account_name, getattr(fact, "order_id", None),
-             fact.symbol, source, fill_event_id, as_json(entry.raw))
+             fact.symbol, source, fill_event_id, entry.line)
             for entry, event_id, event_type, fact, source, fill_event_id in rows
         ),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from ingest.ledger import REST, FillLedger, StoredFill, Verdict
 from ingest.outcome import Located, Outcome
 from ingest.recording import Entry, parse_line
 from ingest.sql import statement
-from ingest.staging import as_json, insert_rows
+from ingest.staging import insert_rows
 from ingest.tables import events
 
 COLUMNS = (
@@ -141,5 +141,5 @@ def _row(fill: Fill, stored: StoredFill, entry: Entry) -> tuple[Any, ...]:
         fill.event_id, fill.kind, fill.account_name, fill.order_id,
         fill.client_order_id, fill.execution_id, fill.supersedes, stored.superseded_by,
         fill.symbol, fill.side, fill.qty, fill.price, stored.cum_qty, fill.position_qty,
-        fill.executed_at, fill.source, entry.received_at, as_json(entry.raw),
+        fill.executed_at, fill.source, entry.received_at, entry.line,
     )  # fmt: skip

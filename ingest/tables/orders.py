@@ -31,7 +31,7 @@ def write(cursor: Cursor, located: list[Located], outcome: Outcome) -> None:
         [*COLUMNS, "legs", "received_at", "line"],
         (
             (*(getattr(order, name) for name in COLUMNS), as_json(order.legs),
-             entry.received_at, as_json(entry.raw))
+             entry.received_at, entry.line)
             for order, entry in newest.values()
         ),
     )  # fmt: skip

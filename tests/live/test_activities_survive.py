@@ -1,7 +1,8 @@
-"""What REST's activities tell late, twice, in disorder or reluctantly (S12, S15)."""
+"""What REST tells late, twice, in disorder or reluctantly (S12, S15)."""
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,3 +170,32 @@ def test_s15_what_moves_an_account_without_a_trade(
     assert incidents(database) == []
     assert quarantined(database) == []
     assert count(database, "openings") == 0
+
+
+def test_rows_that_nobody_can_read_cost_no_other_row(
+    zygote: Zygote, database: Database, tmp_path: Path
+) -> None:
+    """They are set aside once, and the rounds go on."""
+    strange = [None, 7, "row", {"id": "1"}, wire.activity("DIV", qty="many")]
+    bodies = {
+        "account/activities": [*strange, wire.fill_activity()],
+        "orders": [None, wire.order("odd", legs=5), wire.order("order-1")],
+        "positions": [None, {"qty": "1"}, wire.position("SPY", "10")],
+    }
+    with observed() as alpaca:
+        for path, rows in bodies.items():
+            alpaca.faults.rest.fail(
+                200, path=f"/v2/{path}", body=json.dumps(rows), times=None
+            )
+        with ingesting(zygote, database, alpaca, tmp_path) as daemon:
+            soon(alpaca, lambda: count(database), 1)
+            soon(alpaca, lambda: count(database, "broker_positions"), 1)
+            soon(alpaca, lambda: count(database, "quarantine"), 9)
+            after_rounds(alpaca, 2)
+            assert daemon.logs("catchup_failed") == []
+
+    assert count(database, "quarantine") == 9
+    assert database.query("select order_id from raw.orders") == [("order-1",)]
+    told = "select distinct source from raw.quarantine order by 1"
+    sources = [("activities",), ("orders",), ("positions",)]
+    assert database.query(told) == sources

@@ -233,7 +233,7 @@ def test_a_full_spool_blocks_and_drops_nothing(
     with Gateway(database) as gateway, running(accounts=MAIN) as alpaca:
         with ingesting(
             zygote, gateway.database, alpaca, tmp_path, accounts=MAIN, plan=QUICK,
-            ingest={"spool_limit": limit},
+            ingest={"spool_limit": limit, "ping_seconds": 30},
         ) as daemon:  # fmt: skip
             eventually(lambda: is_ready(daemon))
             gateway.down()

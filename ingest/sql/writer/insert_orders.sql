@@ -10,7 +10,7 @@ select
     account_name, order_id, client_order_id, parent_order_id, symbol, asset_class, side,
     order_type, order_class, time_in_force, status, qty, notional, filled_qty,
     filled_avg_price, limit_price, stop_price, trail_price, trail_percent, commission,
-    legs, submitted_at, updated_at, received_at, line -> 'msg'
+    legs, submitted_at, updated_at, received_at, line::jsonb -> 'msg'
 from json_to_recordset(%(rows)s) as stage (
     account_name text, order_id text, client_order_id text, parent_order_id text,
     symbol text, asset_class text, side text, order_type text, order_class text,
@@ -18,7 +18,7 @@ from json_to_recordset(%(rows)s) as stage (
     filled_avg_price numeric, limit_price numeric, stop_price numeric,
     trail_price numeric, trail_percent numeric, commission numeric, legs jsonb,
     submitted_at timestamptz, updated_at timestamptz, received_at timestamptz,
-    line jsonb
+    line text
 )
 on conflict (account_name, order_id) do update
 set
