@@ -1,4 +1,4 @@
-"""Measure the running daemon: ``python -m benchmarks.live`` (``make bench-ingest``).
+"""Measure the running daemon: ``python -m benchmarks.live``.
 
 The real `excursion ingest` listens with alpaca-py to a stand-in on loopback and writes
 into a real PostgreSQL. Sender, daemon and server share this machine's cores.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import signal
 import subprocess
@@ -196,7 +195,7 @@ def daemon(
     server: Server, alpaca: Alpaca, folder: Path, database: str
 ) -> Iterator[Daemon]:
     """The daemon as a user starts it, with every quote kept."""
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         f"accounts.{ACCOUNT}": {
             "key_id": "key", "secret_key": "secret",
             "trading_url": alpaca.url, "stream_url": alpaca.stream_url,
@@ -232,8 +231,11 @@ def daemon(
             raise BenchmarkError(f"the daemon failed: {log.read_text()[-2000:]}")
 
 
-def run(marks: int, paced: int) -> dict[str, Load]:
-    """Latency at 5,000 marks/s, then as many as it takes."""
+def run(marks: int, paced: int) -> list[str]:
+    """Latency at 5,000 marks/s, then as many as it takes; as lines of Markdown.
+
+    Raises BenchmarkError where a mark or fill that was sent is not stored.
+    """
     with (
         running_server() as server,
         TemporaryDirectory(prefix="excursion-bench-") as folder,
@@ -242,14 +244,30 @@ def run(marks: int, paced: int) -> dict[str, Load]:
         server.recreate("live")
         server.run("live", "excursion", "migrate")
         with server.connect("live") as connection:
-            print(description(connection))
+            machine = description(connection)
         with daemon(server, alpaca, Path(folder), "live") as running_daemon:
             bench = Bench(alpaca, running_daemon, server.url("live"))
             bench.send(20_000, 5_000)  # the first marks make partitions and plans
-            return {
-                "paced": bench.send(paced, 5_000),
-                "unpaced": bench.send(marks, None),
+            loads = {
+                "5,000 marks a second": bench.send(paced, 5_000),
+                "as fast as they are read": bench.send(marks, None),
             }
+    return [f"{machine}.", "", *_lines(loads)]
+
+
+def _lines(loads: dict[str, Load]) -> list[str]:
+    lines = [
+        "| sent | marks | fills | marks/s | p50, ms | p99, ms | memory, MiB |"
+        f" growth after {FLAT_FROM:,}, MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {load.marks:,} | {load.fills:,} | {load.rate:,.0f}"
+        f" | <= {load.p50 * 1000:.0f} | <= {load.p99 * 1000:.0f}"
+        f" | {load.peak_mib:.0f} | {load.growth_mib:+.0f} |"
+        for name, load in loads.items()
+    ]
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -259,20 +277,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--paced", type=int, default=300_000)
     options = parser.parse_args(arguments)
     try:
-        loads = run(options.marks, options.paced)
+        print("\n".join(run(options.marks, options.paced)))
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    for name, load in loads.items():
-        print(
-            f"{name}: {load.marks:,} marks and {load.fills:,} fills in"
-            f" {load.seconds:.1f} s = {load.rate:,.0f} marks/s;"
-            f" received to committed p50 <= {load.p50 * 1000:.0f} ms,"
-            f" p99 <= {load.p99 * 1000:.0f} ms;"
-            f" memory at most {load.peak_mib:.0f} MiB, grown by"
-            f" {load.growth_mib:+.0f} MiB after the first {FLAT_FROM:,} marks"
-        )
-    print(f"load average at the end {os.getloadavg()[0]:.1f}")
     return 0
 
 

@@ -27,7 +27,15 @@ def write(result: Result, page: Path) -> None:
     lines = [f"{result.machine}.", "", _summary(result), ""]
     lines += ["| what | figure | ratio |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in _rows(result)]
-    begin, end = f"<!-- figures: {result.size} -->", f"<!-- end: {result.size} -->"
+    put(page, result.size, lines)
+
+
+def put(page: Path, name: str, lines: list[str]) -> None:
+    """Replace what stands between the page's markers of ``name``.
+
+    Raises BenchmarkError where the page has none.
+    """
+    begin, end = f"<!-- figures: {name} -->", f"<!-- end: {name} -->"
     text = page.read_text()
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if not pattern.search(text):

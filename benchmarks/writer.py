@@ -309,6 +309,50 @@ def measure(bench: Bench, rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
+def run(count: int, rounds: int) -> list[str]:
+    """Measure with so many marks; the figures as lines of Markdown."""
+    # As replay sets it.
+    gc.set_threshold(500_000, 10, 10)
+    with running_server() as server:
+        server.recreate(DATABASE)
+        connection = server.connect(DATABASE)
+        machine = description(connection)
+        marks = Marks()
+        for number in range(count):
+            marks.add(number, count)
+        recording = server.folder / "marks.jsonl"
+        recording.write_bytes(b"\n".join(marks.lines) + b"\n")
+        bench = Bench(server, connection, marks, recording)
+        write(BATCH_LINES)(bench)  # makes the partition, warms everything up
+        bench.batches.clear()
+        seconds = measure(bench, rounds)
+        connection.close()
+        return [f"{machine}.", "", *_lines(bench, seconds)]
+
+
+def _lines(bench: Bench, seconds: dict[str, list[float]]) -> list[str]:
+    count = len(bench.marks.rows)
+    yardstick = median(seconds[YARDSTICK])
+    lines = [
+        f"{count:,} marks, medians of {len(seconds[YARDSTICK])} rounds.",
+        "",
+        "| what | figure | µs a row | ratio |",
+        "|---|---|---|---|",
+    ]
+    for name, rounds in seconds.items():
+        middle = median(rounds)
+        lines.append(
+            f"| {name} | {count / middle:,.0f} rows/s | {middle / count * 1e6:.2f}"
+            f" | {yardstick / middle:.2f} |"
+        )
+    lines += ["", "| batch | median ms | p99 ms |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {median(found):.2f} | {quantiles(found, n=100)[98]:.2f} |"
+        for name, found in bench.batches.items()
+    ]
+    return lines
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -318,43 +362,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--marks", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
-    # As replay sets it.
-    gc.set_threshold(500_000, 10, 10)
     try:
-        with running_server() as server:
-            server.recreate(DATABASE)
-            connection = server.connect(DATABASE)
-            marks = Marks()
-            for number in range(options.marks):
-                marks.add(number, options.marks)
-            recording = server.folder / "marks.jsonl"
-            recording.write_bytes(b"\n".join(marks.lines) + b"\n")
-            bench = Bench(server, connection, marks, recording)
-            print(description(connection))
-            write(BATCH_LINES)(bench)  # makes the partition, warms everything up
-            bench.batches.clear()
-            _print(bench, measure(bench, options.rounds))
-            connection.close()
+        print("\n".join(run(options.marks, options.rounds)))
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _print(bench: Bench, seconds: dict[str, list[float]]) -> None:
-    count = len(bench.marks.rows)
-    yardstick = median(seconds[YARDSTICK])
-    print(f"\n{count:,} marks, medians of {len(seconds[YARDSTICK])} rounds\n")
-    print("| what | figure | µs a row | ratio |\n|---|---|---|---|")
-    for name, rounds in seconds.items():
-        middle = median(rounds)
-        print(
-            f"| {name} | {count / middle:,.0f} rows/s | {middle / count * 1e6:.2f}"
-            f" | {yardstick / middle:.2f} |"
-        )
-    print("\n| batch | median ms | p99 ms |\n|---|---|---|")
-    for name, found in bench.batches.items():
-        print(f"| {name} | {median(found):.2f} | {quantiles(found, n=100)[98]:.2f} |")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ class Told:
         order = data.get("order") if isinstance(data, dict) else None
         if not isinstance(order, dict):
             return
+        legs = order.get("legs")
         with self._lock:
-            for one in (order, *(order.get("legs") or [])):
+            for one in (order, *(legs if isinstance(legs, list) else ())):
                 if isinstance(one, dict):
                     order_id = str(one.get("id"))
                     self._orders[order_id] = None

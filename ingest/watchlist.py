@@ -91,14 +91,15 @@ class Watchlist:
         if not isinstance(order_id, str):
             return
         live = self._live.setdefault(account, {})
-        if order.get("status") in FINAL:
+        if str(order.get("status")) in FINAL:
             live.pop(order_id, None)
             self._ended[order_id] = None
             while len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
         elif order_id not in self._ended:
             live[order_id] = set(self._symbols_of(order))
-        for leg in order.get("legs") or []:
+        legs = order.get("legs")
+        for leg in legs if isinstance(legs, list) else ():
             if isinstance(leg, dict):
                 self._order(account, leg)
 

@@ -13,7 +13,7 @@ from alpaca.data.live import CryptoDataStream, OptionDataStream, StockDataStream
 
 from ingest import logs
 from ingest.feed.tap import Frame, Tap
-from ingest.feed.trading import abort
+from ingest.feed.trading import abort, stop_reading
 from ingest.settings import IngestSettings
 from ingest.state import StreamState
 
@@ -87,6 +87,9 @@ class Watched:
 
     def abort(self) -> None:
         abort(self._ws)
+
+    def stop_reading(self) -> None:
+        stop_reading(self._ws)
 
     async def tick(self, now: float) -> str | None:
         subscription = self._subscription

@@ -38,6 +38,9 @@ class Stream(Protocol):
     def abort(self) -> None:
         """Cut the connection without a farewell."""
 
+    def stop_reading(self) -> None:
+        """Take no more frames from the connection."""
+
     async def tick(self, now: float) -> str | None:
         """Called a few times a second; a text is the reason to restart."""
 
@@ -104,9 +107,14 @@ class Supervisor:
 
 async def _end(stream: Stream, task: asyncio.Task[None]) -> None:
     """Stop the task and give the connection back, whatever state it is in."""
-    task.cancel()
+    deadline = time.monotonic() + CLOSE_SECONDS
     with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+        while not task.done() and time.monotonic() < deadline:
+            # A frame that arrives just then swallows a cancellation (Python's
+            # asyncio.wait_for before 3.12): none may arrive, and it is repeated.
+            stream.stop_reading()
+            task.cancel()
+            await asyncio.wait({task}, timeout=CLOSE_SECONDS / 10)
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await stream.close()

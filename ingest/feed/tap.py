@@ -37,11 +37,16 @@ class Tap:
         self._on_frame = on_frame
         self._has_room = has_room
         self._on_loss = on_loss
+        self._is_closed = False
+
+    def stop_reading(self) -> None:
+        """Read nothing more: what is not read yet stays in the socket."""
+        self._is_closed = True
 
     async def recv(self) -> Frame:
         # alpaca-py cancels this every 5 s. Between the read and the record is no
         # await, so that a cancellation cannot fall between them.
-        while not self._has_room():
+        while self._is_closed or not self._has_room():
             await asyncio.sleep(ROOM_SECONDS)
         try:
             frame: Frame = await self._socket.recv()

@@ -57,6 +57,9 @@ class WatchedTradingStream(TradingStream):
     def abort(self) -> None:
         abort(self._ws)
 
+    def stop_reading(self) -> None:
+        stop_reading(self._ws)
+
     async def _ignore(self, message: Any) -> None:
         """The tap has it already."""
 
@@ -108,6 +111,12 @@ class WatchedTradingStream(TradingStream):
             self._on_live()
         else:
             self.state.went_down("the broker acknowledged no subscription")
+
+
+def stop_reading(socket: Any) -> None:
+    """Hand out no more frames of a connection; nothing where there is none."""
+    if isinstance(socket, Tap):
+        socket.stop_reading()
 
 
 def abort(socket: Any) -> None:

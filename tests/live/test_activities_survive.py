@@ -161,6 +161,8 @@ def test_s15_what_moves_an_account_without_a_trade(
         ("FEE", None, None, "-0.03", "executed"),
     ]
     assert count(database) == 4, "no activity becomes a fill"
+    events = "select count(*) from raw.alpaca_event_dedupe where event_id like 'nta:%%'"
+    assert database.query(events) == [(10,)]
     assert dict(
         database.query(
             "select symbol, trim_scale(qty)::text from raw.broker_positions"
@@ -192,8 +194,9 @@ def test_rows_that_nobody_can_read_cost_no_other_row(
             soon(alpaca, lambda: count(database, "broker_positions"), 1)
             soon(alpaca, lambda: count(database, "quarantine"), 9)
             after_rounds(alpaca, 2)
-            assert daemon.logs("catchup_failed") == []
+            failures = daemon.logs("catchup_failed")
 
+    assert [line["reason"] for line in failures] == []
     assert count(database, "quarantine") == 9
     assert database.query("select order_id from raw.orders") == [("order-1",)]
     told = "select distinct source from raw.quarantine order by 1"

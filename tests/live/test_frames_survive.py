@@ -182,6 +182,7 @@ def test_s10_orders_of_every_shape_are_exact(
         "MSFT": "0", "TSLA": "-50",
     }  # fmt: skip
     assert held(database) == positions
+    assert count(database, "openings") == 0
     assert dict(
         database.query("select symbol, trim_scale(qty)::text from raw.broker_positions")
     ) == {symbol: qty for symbol, qty in positions.items() if qty != "0"}
@@ -217,10 +218,10 @@ def test_s11_busts_and_corrections_in_every_order_of_arrival(
         ingesting(zygote, database, alpaca, tmp_path) as daemon,
     ):
         after_rounds(alpaca)
-        for symbol, revised in (("AAA", busted), ("BBB", corrected)):
-            frame = filled(symbol)
-            for _ in range(2):
-                alpaca.push("main", revised(frame))
+        stored = [(filled("AAA"), busted), (filled("BBB"), corrected)]
+        eventually(lambda: count(database), 2)
+        for frame, revised in stored * 2:
+            alpaca.push("main", revised(frame))
         # The original is lost on the stream, and late in REST.
         alpaca.faults.rest.activities_lag = 1
         for symbol, revised in (("CCC", busted), ("DDD", corrected)):
@@ -249,6 +250,7 @@ def test_s11_busts_and_corrections_in_every_order_of_arrival(
         " and revision.supersedes = original.event_id"
     ) == [(4,)]
     assert held(database) == {"BBB": "10", "DDD": "10", "FFF": "10"}
+    assert count(database, "openings") == 0
     assert incidents(database) == []
     assert quarantined(database) == []
 
