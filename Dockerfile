@@ -15,7 +15,6 @@ FROM ${PYTHON_IMAGE} AS dependencies
 ENV PIP_CONSTRAINT=/build/requirements.lock \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_NO_COMPILE=1 \
     PIP_PYTHON=/opt/venv/bin/python
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
@@ -27,18 +26,18 @@ RUN python -c "import tomllib; \
 print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         > wanted.txt \
     && python -m venv --without-pip /opt/venv \
-    && python -m pip install --only-binary :all: -r wanted.txt \
-    # The packages' own tests are a sixth of them.
+    && python -m pip install --no-compile --only-binary :all: -r wanted.txt \
+    # Nobody runs the packages' own tests there.
     && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+    && python -m compileall -f -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 
 # ---- The program itself, apart: an upgrade then moves one small layer ----------------
 FROM dependencies AS program
 COPY README.md LICENSE ./
 COPY ingest ingest
-RUN python -m pip install --no-deps --target /opt/app . \
-    && python -m compileall -q --invalidation-mode unchecked-hash /opt/app
+RUN python -m pip install --no-compile --no-deps --target /opt/app . \
+    && python -m compileall -f -q --invalidation-mode unchecked-hash /opt/app
 
 
 # ---- What both images stand on -------------------------------------------------------
@@ -49,7 +48,7 @@ RUN groupadd --gid 10001 excursion \
     && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home \
         --home-dir /var/lib/excursion --shell /usr/sbin/nologin excursion \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/excursion \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+    && python -m compileall -f -q -j 0 --invalidation-mode unchecked-hash \
         -x '/(ensurepip|idlelib|lib2to3|pydoc_data|test|tests|tkinter|turtledemo|site-packages|dist-packages)/' \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # /opt/app on PYTHONPATH: the program is not in the environment of its dependencies.
@@ -69,8 +68,8 @@ FROM dependencies AS orchestration-dependencies
 RUN python -c "import tomllib; \
 extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
 print(*extras['warehouse'], *extras['orchestration'], sep='\n')" > wanted.txt \
-    && python -m pip install --only-binary :all: -r wanted.txt \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+    && python -m pip install --no-compile --only-binary :all: -r wanted.txt \
+    && python -m compileall -f -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM base AS orchestration
 COPY --from=orchestration-dependencies /opt/venv /opt/venv
@@ -91,8 +90,8 @@ WORKDIR /opt/app
 # which is to be a tmpfs (compose.yaml).
 USER 0:0
 RUN dbt --quiet parse \
-    && install -d -o 10001 -g 10001 target/dagster \
-    && python -m compileall -q --invalidation-mode unchecked-hash orchestration \
+    && install -d -m 1777 target/dagster \
+    && python -m compileall -f -q --invalidation-mode unchecked-hash orchestration \
     && rm -f /tmp/dbt.log
 USER 10001:10001
 LABEL org.opencontainers.image.title="excursion: Dagster and dbt" \

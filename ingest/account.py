@@ -93,7 +93,7 @@ class AccountThread(threading.Thread):
     def _judge_stream(self, done: Round) -> None:
         now = time.monotonic()
         live_for = now - self._stream.live_mono if self._stream.is_live else 0.0
-        missed = self._missed.look(done.fills, live_for, now)
+        missed = self._missed.look(done.fills, live_for, now, done.broker_now)
         if missed:
             self._state.missed_by_stream += missed
             LOG.warning("missed_by_stream", account=self._state.name, count=missed)

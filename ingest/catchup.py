@@ -24,6 +24,7 @@ from ingest.feed import lines
 from ingest.progress import Progress
 from ingest.settings import Ingest
 from ingest.state import AccountState, utc_now
+from ingest.told import Told
 
 LOG = logs.get(__name__)
 
@@ -62,8 +63,8 @@ class Round:
 class CatchUp:
     """Asks for one account; not for several threads.
 
-    ``append(line)`` spools a line. ``is_told(order_id)``: whether the stream told of
-    an order, so that it need not be asked for. ``progress`` remembers across
+    ``append(line)`` spools a line. ``told`` is what the stream told, which
+    need not be asked for. ``progress`` remembers across
     restarts up to where everything was asked for.
     """
 
@@ -75,9 +76,9 @@ class CatchUp:
         settings: Ingest,
         progress: Progress,
         append: Callable[[bytes], None],
-        is_told: Callable[[str], bool] = lambda order_id: False,
+        told: Told,
     ) -> None:
-        self._is_told = is_told
+        self._told = told
         self._client = client
         self._account = account
         self._state = state
@@ -86,6 +87,7 @@ class CatchUp:
         self._append = append
         self._spooled: OrderedDict[bytes, None] = OrderedDict()
         self._orders: OrderedDict[str, None] = OrderedDict()
+        self._open: set[str] = set()
         self._positions_told: dict[str, tuple[Any, Any]] = {}
 
     def round(self) -> Round:
@@ -103,7 +105,7 @@ class CatchUp:
             self._sweep(now)
         if self._progress.is_non_trade_due(now, NON_TRADE_SECONDS):
             self._non_trade(now)
-        orders = self._orders_listed(status="open")
+        orders = self._open_orders()
         self._missing_orders(fills)
         return Round(now, is_open, self._positions(), orders, fills)
 
@@ -230,6 +232,16 @@ class CatchUp:
         self._positions_told = seen
         return rows
 
+    def _open_orders(self) -> list[dict[str, Any]]:
+        """The open orders; of one that is not open any more its end is asked for."""
+        orders = self._orders_listed(status="open")
+        is_open = {str(row.get("id")) for row in orders}
+        closed = [o for o in self._open - is_open if not self._told.end(o)]
+        for order_id in closed[:MISSING_ORDERS]:
+            self._order(order_id)
+        self._open = is_open.union(closed[MISSING_ORDERS:])
+        return orders
+
     def _missing_orders(self, fills: list[dict[str, Any]]) -> None:
         """Orders that filled unseen: neither open now nor told by the stream."""
         missing = dict.fromkeys(
@@ -237,7 +249,7 @@ class CatchUp:
             for row in fills
             if isinstance(row.get("order_id"), str)
             and row["order_id"] not in self._orders
-            and not self._is_told(row["order_id"])
+            and not self._told.order(row["order_id"])
         )
         for order_id in list(missing)[:MISSING_ORDERS]:
             self._order(order_id)

@@ -49,6 +49,8 @@ PATIENCE = 30
 STOP_SECONDS = 8.5
 # Of these, what the heartbeat may take to say goodbye.
 GOODBYE_SECONDS = 2.0
+# How long a comparison with the broker waits for what is still in the spool.
+BACKLOG_SECONDS = 2.0
 # How long a start waits to learn whether another process records the accounts; without
 # a database nobody can tell, and recording matters more.
 DECISION_SECONDS = 5.0
@@ -135,7 +137,7 @@ class Daemon:
         progress = Progress(folder / f"progress-{name}.json")
         told = Told()
         catchup = CatchUp(
-            client, name, state, ingest, progress, self._spool.append, told.order
+            client, name, state, ingest, progress, self._spool.append, told
         )
         reconciler = Reconciler(
             self._connect,
@@ -154,7 +156,7 @@ class Daemon:
             stream=stream,
             told=told,
             every_seconds=ingest.catchup_seconds,
-            is_database_up=lambda: self.state.database_problem is None,
+            is_database_up=self._is_written,
             restart_stream=lambda reason: trading.restart_soon(self._loop, reason),
             saw_clock=self._market.saw_clock,
         )
@@ -243,6 +245,22 @@ class Daemon:
             is_written=is_written,
             spool_bytes=self._spool.depth_bytes,
         )
+
+    def _is_written(self) -> bool:
+        """Whether what was received until now is in the database, waiting a little.
+
+        Only then do the stored facts say what the broker should hold: a backlog would
+        look like missing executions.
+        """
+        asked_at = time.monotonic()
+        while self.state.database_problem is None:
+            if not self._spool.depth_bytes or self._drain.written_up_to >= asked_at:
+                return True
+            if time.monotonic() - asked_at > BACKLOG_SECONDS:
+                return False
+            if self._stopping.wait(0.02):
+                return False
+        return False
 
     def _connect(self) -> Connection:
         return connect(

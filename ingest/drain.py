@@ -66,6 +66,8 @@ class Drain(threading.Thread):
         self._stopping = threading.Event()
         self._writer: Writer | None = None
         self._connection: Connection | None = None
+        #: What was received before this monotonic time is in the database.
+        self.written_up_to = 0.0
 
     def stop(self, timeout: float) -> bool:
         """Write what is durable, as far as ``timeout`` seconds allow; true if all."""
@@ -120,6 +122,7 @@ class Drain(threading.Thread):
         now = time.monotonic()
         for received, count in batch.groups:
             self._on_latency(now - received, count)
+            self.written_up_to = received
         self._state.last_commit_at = utc_now()
         self._state.database_problem = None
 

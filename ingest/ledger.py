@@ -46,6 +46,7 @@ class StoredFill:
     has_execution_id: bool
     superseded_by: str | None
     cum_qty_source: str
+    position_qty: Decimal | None
 
     @property
     def place(self) -> tuple[str, str, Decimal | None]:
@@ -73,8 +74,8 @@ class FillLedger:
 
     After the last ``admit``: ``inserted`` are new fills, ``aliases`` maps further
     event ids to the fill that they name, ``changed`` are stored fills whose cum_qty
-    or superseded_by moved, ``released`` are event ids to forget in the dedupe table,
-    ``freed_orders`` are orders of which an execution was taken back: another one may
+    or superseded_by moved or whose position_qty was learnt, ``released`` are event
+    ids to forget in the dedupe table, ``freed_orders`` are orders of which an execution was taken back: another one may
     have been refused at its place.
     """
 
@@ -129,6 +130,7 @@ class FillLedger:
                 f"{fill.event_id} is stored as {known.side} {known.qty} {known.symbol}"
                 f" at {known.price} of order {known.order_id}"
             )
+        self._learn(known, fill)
         is_own_id = known.event_id == fill.event_id
         if known.cum_qty == fill.cum_qty or known.kind != "fill" or not is_own_id:
             return Verdict.DUPLICATE, ""
@@ -177,12 +179,19 @@ class FillLedger:
         return self._alias(twin, fill)
 
     def _alias(self, twin: StoredFill, fill: Fill) -> tuple[Verdict, str]:
+        self._learn(twin, fill)
         self.aliases[fill.event_id] = (fill, twin.event_id)
         self.released.discard(fill.event_id)
         self._fill_of_event[fill.event_id] = twin.event_id
         if fill.event_id in self._waiting:
             self._supersede(twin, self._waiting[fill.event_id])
         return Verdict.DUPLICATE, ""
+
+    def _learn(self, known: StoredFill, fill: Fill) -> None:
+        """Only the stream tells the position after an execution; REST may be first."""
+        if known.position_qty is None and fill.position_qty is not None:
+            known.position_qty = fill.position_qty
+            self.changed.add(known.event_id)
 
     def _insert(self, fill: Fill) -> None:
         self.inserted[fill.event_id] = fill
@@ -201,6 +210,7 @@ class FillLedger:
                 has_execution_id=fill.execution_id is not None,
                 superseded_by=self._waiting.get(fill.event_id),
                 cum_qty_source=fill.source,
+                position_qty=fill.position_qty,
             )
         )
 

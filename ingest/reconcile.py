@@ -12,15 +12,15 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ingest import logs, values
+from ingest import logs, openings
 from ingest.catchup import Round
 from ingest.facts import BrokerPosition, UnreadableError
 from ingest.messages import positions
+from ingest.openings import Derived
 from ingest.progress import Progress
 from ingest.recording import Entry, Problem
 from ingest.sql import statement
@@ -35,19 +35,6 @@ LOG = logs.get(__name__)
 
 # Crypto fees are taken in the coin and stated only the next day.
 CRYPTO_FEE = Decimal("0.005")
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A symbol as the recorded facts give it (sql/reconcile/derived_positions)."""
-
-    symbol: str
-    qty: Decimal
-    first_at: datetime | None
-    first_price: Decimal | None
-    qty_before: Decimal | None
-    asset_class: str | None
-    has_opening: bool
 
 
 class Looks:
@@ -99,6 +86,7 @@ class Reconciler:
         self._positions = Looks(grace_seconds)
         self._orders = Looks(grace_seconds)
         self._asked_for: set[str] = set()
+        self._incidents: set[tuple[str, str]] = set()
         self._differences: dict[str, tuple[Decimal, Decimal]] = {}
 
     def look(self, seen: Round, now: float | None = None) -> bool:
@@ -144,12 +132,10 @@ class Reconciler:
         confirmed = self._positions.confirmed(differences, now)
         has_pending = len(confirmed) < len(differences)
         for key in sorted(confirmed):
-            broker, recorded = differences[key]
-            opening = self._opening(derived.get(key), held.get(key), broker - recorded)
-            if opening is not None:
-                self._open(connection, opening, seen.broker_now)
+            if self._is_settled(connection, derived.get(key), held.get(key), key, seen):
                 confirmed.discard(key)
                 continue
+            broker, recorded = differences[key]
             row, position = derived.get(key), held.get(key)
             symbol = row.symbol if row else position.symbol if position else key
             self._incident(
@@ -162,62 +148,41 @@ class Reconciler:
         if not has_pending:
             self._progress.reconciled()
 
-    def _opening(
-        self, ours: Derived | None, theirs: BrokerPosition | None, difference: Decimal
-    ) -> dict[str, Any] | None:
-        """The synthetic opening that explains a difference, if its cause is known.
-
-        Either the stream said at the first recorded execution that something was held
-        before it, or the account was just met and holds what it was never seen to buy.
-        """
-        if ours is not None and ours.has_opening:
-            return None
-        before = ours.qty_before if ours is not None else None
-        if before is not None:
-            if before != difference:
-                return None
-            reason = "the first recorded execution found a position"
-        elif self._progress.is_unreconciled:
-            reason = "held when the account was first recorded"
-        else:
-            return None
-        price, source = None, "broker"
-        if theirs is not None and (theirs.qty > 0) == (difference > 0):
-            price = theirs.avg_entry_price
-        if price is None and ours is not None:
-            price, source = ours.first_price, "first_fill"
-        if price is None:
-            return None
-        symbol = ours.symbol if ours is not None else None
-        if symbol is None and theirs is not None:
-            symbol = values.pair(theirs.symbol, theirs.asset_class)
-        return {
-            "account": self._account,
-            "symbol": symbol,
-            "asset_class": theirs.asset_class if theirs is not None else None,
-            "qty": difference,
-            "price": price,
-            "opened_at": ours.first_at if ours else None,
-            "price_source": source,
-            "reason": reason,
-        }
-
-    def _open(
-        self, connection: Connection, opening: dict[str, Any], broker_now: datetime
-    ) -> None:
-        opening["opened_at"] = opening["opened_at"] or broker_now
+    def _is_settled(
+        self,
+        connection: Connection,
+        ours: Derived | None,
+        theirs: BrokerPosition | None,
+        key: str,
+        seen: Round,
+    ) -> bool:
+        """Make or take back the opening that a difference is about, if it is."""
+        broker, recorded = self._differences[key]
+        difference = broker - recorded
+        if ours is not None and openings.is_refuted(ours, difference):
+            told = {"account": self._account, "symbol": ours.symbol}
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement("reconcile/delete_opening"), told)
+            LOG.warning("opening_withdrawn", **told)
+            return True
+        is_first = self._progress.is_unreconciled
+        opening = openings.explaining(ours, theirs, difference, is_first)
+        if opening is None:
+            return False
+        row = {**asdict(opening), "account": self._account}
+        row["opened_at"] = opening.opened_at or seen.broker_now
         with connection, connection.cursor() as cursor:
-            known = {(opening["symbol"], opening["asset_class"])}
-            Instruments().ensure(cursor, known)
-            cursor.execute(statement("reconcile/insert_opening"), opening)
+            Instruments().ensure(cursor, {(opening.symbol, opening.asset_class)})
+            cursor.execute(statement("reconcile/insert_opening"), row)
         LOG.warning(
             "opening_made",
             account=self._account,
-            symbol=opening["symbol"],
-            qty=str(opening["qty"]),
-            price=str(opening["price"]),
-            reason=opening["reason"],
+            symbol=opening.symbol,
+            qty=str(opening.qty),
+            price=str(opening.price),
+            reason=opening.reason,
         )
+        return True
 
     def _look_at_orders(self, connection: Connection, now: float) -> None:
         with connection, connection.cursor() as cursor:
@@ -254,7 +219,10 @@ class Reconciler:
             raw, utc_now(), "reconcile", self._account, [], Problem(code, reason)
         )
         Writer(connection).write([entry])
-        LOG.error("incident", code=code, account=self._account, reason=reason)
+        # Once: it is looked at again every round, and stays in the metrics.
+        if (code, reason) not in self._incidents:
+            self._incidents.add((code, reason))
+            LOG.error("incident", code=code, account=self._account, reason=reason)
 
 
 def _held(rows: list[dict[str, Any]], account: str) -> dict[str, BrokerPosition]:

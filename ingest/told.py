@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from datetime import datetime, timedelta
 from typing import Any
+
+from ingest import values
+from ingest.facts import UnreadableError
+from ingest.watchlist import FINAL
 
 REMEMBERED = 50_000
 
@@ -17,7 +22,7 @@ class Told:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders: OrderedDict[str, None] = OrderedDict()
+        self._orders: OrderedDict[str, bool] = OrderedDict()
         self._executions: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def take(self, message: Any) -> None:
@@ -31,16 +36,23 @@ class Told:
             for one in (order, *(legs if isinstance(legs, list) else ())):
                 if isinstance(one, dict):
                     order_id = str(one.get("id"))
-                    self._orders[order_id] = None
+                    ended = one.get("status") in FINAL or self._orders.get(order_id)
+                    self._orders[order_id] = bool(ended)
                     key = (order_id, _plain(one.get("filled_qty")))
                     self._executions[key] = None
-            for told in (self._orders, self._executions):
-                while len(told) > REMEMBERED:
-                    told.popitem(last=False)
+            while len(self._orders) > REMEMBERED:
+                self._orders.popitem(last=False)
+            while len(self._executions) > REMEMBERED:
+                self._executions.popitem(last=False)
 
     def order(self, order_id: str) -> bool:
         with self._lock:
             return order_id in self._orders
+
+    def end(self, order_id: str) -> bool:
+        """Whether it told that the order has ended."""
+        with self._lock:
+            return self._orders.get(order_id, False)
 
     def execution(self, row: dict[str, Any]) -> bool:
         """Whether it told the execution of REST's FILL row."""
@@ -63,8 +75,18 @@ class MissedByStream:
         self._suspects: dict[str, dict[str, Any]] = {}
         self._was_live_at: float | None = None
 
-    def look(self, rows: list[dict[str, Any]], live_for: float, now: float) -> int:
-        """How many are missed; ``live_for`` seconds the stream has been live."""
+    def look(
+        self,
+        rows: list[dict[str, Any]],
+        live_for: float,
+        now: float,
+        broker_now: datetime,
+    ) -> int:
+        """How many are missed.
+
+        ``live_for``: seconds that the stream has been live; ``now``: monotonic.
+        """
+        live_since = broker_now - timedelta(seconds=live_for)
         missed = [r for r in self._suspects.values() if not self._told.execution(r)]
         before = self._was_live_at
         is_judged = before is not None and live_for > now - before
@@ -72,7 +94,10 @@ class MissedByStream:
         self._suspects = {
             str(row.get("id")): row
             for row in new
-            if is_judged and not self._told.execution(row)
+            # A row that is listed late may be from before.
+            if is_judged
+            and _happened_after(live_since, row)
+            and not self._told.execution(row)
         }
         for row in new:
             self._known[str(row.get("id"))] = None
@@ -80,6 +105,14 @@ class MissedByStream:
             self._known.popitem(last=False)
         self._was_live_at = now if live_for > 0 else None
         return len(missed)
+
+
+def _happened_after(instant: datetime, row: dict[str, Any]) -> bool:
+    try:
+        happened = values.instant(row.get("transaction_time"), "transaction_time")
+    except UnreadableError:
+        return False
+    return happened is not None and happened > instant
 
 
 def _plain(quantity: Any) -> str:

@@ -41,6 +41,12 @@ NEEDED = {
     "debootstrap": "debootstrap",
 }
 
+#: Target of the Dockerfile -> the stages that it copies from.
+COPIED = {
+    "ingester": ("program",),
+    "orchestration": ("program", "orchestration-dependencies"),
+}
+
 #: Of this machine, for fetching packages during the build only.
 MOUNTED = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
 
@@ -151,11 +157,14 @@ class Engine:
         mounts = [
             f"--volume={path}:{path}:ro" for path in MOUNTED if Path(path).is_file()
         ]
-        self.buildah(
-            *("bud", "--isolation=chroot", "--pull-never", "--format=docker"),
-            *("--layers", f"--target={target}", f"--tag={image}", *mounts, str(ROOT)),
-            log=self.folder / f"build-{target}.log",
-        )
+        # Stages that are copied from get a name too, or pruning would forget them.
+        tags = {stage: f"localhost/excursion-stage:{stage}" for stage in COPIED[target]}
+        for stage, tag in {**tags, target: image}.items():
+            self.buildah(
+                *("bud", "--isolation=chroot", "--pull-never", "--format=docker"),
+                *("--layers", f"--target={stage}", f"--tag={tag}", *mounts, str(ROOT)),
+                log=self.folder / f"build-{stage}.log",
+            )
 
     def prune(self) -> None:
         """Remove the images that a newer build has taken the name of."""
@@ -173,8 +182,7 @@ def _run(command: list[str], log: Path | None = None) -> str:
         check=False,
     )
     if log:
-        with log.open("a") as file:
-            file.write(done.stdout)
+        log.write_text(done.stdout)
     if done.returncode:
         said = (done.stdout if log else done.stderr).strip().splitlines()[-15:]
         raise ImageError("\n".join([f"{command[0]} failed:", *said]))

@@ -18,8 +18,9 @@ FOLDERS = ("/", "/etc", "/usr", "/opt/app", "/opt/venv", "/var/lib/excursion")
 
 
 def is_compiled(source: Path) -> bool:
-    name = f"{source.stem}.cpython-311.pyc"
-    return (source.parent / "__pycache__" / name).exists()
+    """Whether it has a .pyc that is taken without a look at the source's time."""
+    compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-311.pyc"
+    return compiled.exists() and compiled.read_bytes()[4:8] == b"\1\0\0\0"
 
 
 def is_writable(folder: str) -> bool:

@@ -167,7 +167,7 @@ def orchestration(engine: Engine) -> None:
         "from orchestration.definitions import defs;"
         "print(defs.get_job_def('nightly_stats').name)"
     )
-    scratch = "--tmpfs=/opt/app/target/dagster"
+    scratch = "--tmpfs=/opt/app/target/dagster:mode=1777"
     said = engine.once(ORCHESTRATION, "python", "-c", code, options=[scratch])
     require(said == "nightly_stats\n", said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -99,8 +100,9 @@ def _apply_changes(cursor: Cursor, ledger: FillLedger) -> None:
         statement("writer/update_fills"),
         {
             "event_ids": [row.event_id for row in changed],
-            "cum_qtys": [str(row.cum_qty) for row in changed],
+            "cum_qtys": [_text(row.cum_qty) for row in changed],
             "superseded_bys": [row.superseded_by for row in changed],
+            "position_qtys": [_text(row.position_qty) for row in changed],
         },
     )
     confirmed = [row.event_id for row in changed if row.cum_qty_source == REST]
@@ -140,6 +142,11 @@ def _row(fill: Fill, stored: StoredFill, entry: Entry) -> tuple[Any, ...]:
     return (
         fill.event_id, fill.kind, fill.account_name, fill.order_id,
         fill.client_order_id, fill.execution_id, fill.supersedes, stored.superseded_by,
-        fill.symbol, fill.side, fill.qty, fill.price, stored.cum_qty, fill.position_qty,
-        fill.executed_at, fill.source, entry.received_at, entry.line,
+        fill.symbol, fill.side, fill.qty, fill.price, stored.cum_qty,
+        stored.position_qty, fill.executed_at, fill.source, entry.received_at,
+        entry.line,
     )  # fmt: skip
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)

@@ -347,3 +347,16 @@ def test_writers_at_once_store_each_fact_once(database: Database) -> None:
     assert database.query("select count(*) from raw.fills") == [(60,)]
     assert database.query("select count(*) from raw.marks") == [(60,)]
     assert database.query("select count(*) from raw.quarantine") == [(0,)]
+
+
+def test_the_position_that_only_the_stream_tells_is_learnt(
+    database: Database, writer: Writer
+) -> None:
+    """Whichever copy of the execution comes first."""
+    write(writer, wire.line("activities", wire.fill_activity()))
+    assert database.query("select position_qty from raw.fills") == [(None,)]
+
+    write(writer, streamed())
+    write(writer, wire.line("activities", wire.fill_activity()))
+
+    assert database.query("select position_qty from raw.fills") == [(10,)]

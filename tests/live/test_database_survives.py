@@ -89,7 +89,7 @@ def test_it_ends_in_time_while_the_database_is_away(
 ) -> None:
     with Gateway(database) as gateway, running(accounts=MAIN) as alpaca:
         with ingesting(
-            zygote, gateway.database, alpaca, tmp_path, accounts=MAIN
+            zygote, gateway.database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
         ) as daemon:
             eventually(lambda: is_ready(daemon))
             gateway.down() if how == "refuses" else gateway.hang()
@@ -101,7 +101,7 @@ def test_it_ends_in_time_while_the_database_is_away(
         assert database.query(FILLS) == [(0,)]
         gateway.up()
         with ingesting(
-            zygote, gateway.database, alpaca, tmp_path, accounts=MAIN
+            zygote, gateway.database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
         ) as daemon:
             check(database, burst.executed)
             assert daemon.stop() == 0
@@ -183,7 +183,9 @@ def test_it_ends_in_time_while_a_foreign_session_holds_a_lock(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
     with running(accounts=MAIN) as alpaca:
-        with ingesting(zygote, database, alpaca, tmp_path, accounts=MAIN) as daemon:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
             eventually(lambda: is_ready(daemon))
             with closing(database.connect()) as foreign, foreign.cursor() as cursor:
                 cursor.execute("lock table raw.fills in exclusive mode")
@@ -191,7 +193,9 @@ def test_it_ends_in_time_while_a_foreign_session_holds_a_lock(
                 burst.start()
                 burst.join()
                 assert daemon.stop() == 0
-        with ingesting(zygote, database, alpaca, tmp_path, accounts=MAIN) as daemon:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
             check(database, burst.executed)
             assert daemon.stop() == 0
 

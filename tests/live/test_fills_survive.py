@@ -147,6 +147,8 @@ def test_s13_another_uuid_in_rest_is_an_alias_and_writes_no_second_row(
 ) -> None:
     with observed() as alpaca, ingesting(zygote, database, alpaca, tmp_path):
         alpaca.faults.rest.other_execution_ids = True
+        # The stream is the first to tell.
+        alpaca.faults.rest.activities_lag = 1
         for _ in range(3):
             alpaca.execute(
                 "main", "SPY", "buy", 10, "1.5", order_id="one", order_qty=30
@@ -175,6 +177,8 @@ def test_s13_another_quantity_in_rest_is_an_anomaly_and_merges_nothing(
     ):
         alpaca.faults.rest.other_execution_ids = is_other_id
         alpaca.faults.rest.quantities = {execution: "9"}
+        # The stream is the first to tell.
+        alpaca.faults.rest.activities_lag = 1
         alpaca.execute("main", "SPY", "buy", 10, "1.5", execution_id=execution)
         soon(alpaca, lambda: quarantined(database), ["contradicts_stored_fill"])
         wanted = {"reason": "contradicts_stored_fill"}

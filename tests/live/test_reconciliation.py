@@ -246,6 +246,8 @@ def test_a_first_fill_that_finds_a_position_gets_one_opening(
         with ingesting(zygote, database, alpaca, tmp_path) as daemon:
             # The account was in order before: only the stream's word explains it.
             soon(alpaca, lambda: is_reconciled(tmp_path))
+            # The stream is the first to tell.
+            alpaca.faults.rest.activities_lag = 1
             alpaca.position("main", wire.position("SPY", "100", avg_entry_price="90"))
             alpaca.execute("main", "SPY", "sell", 30, "95")
             reason = "the first recorded execution found a position"

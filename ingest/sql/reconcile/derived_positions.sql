@@ -52,6 +52,16 @@ closed as (
 first_executions as (
     select distinct on (symbol) * from executions
     order by symbol, executed_at, position_qty
+),
+
+sums as (
+    select
+        symbol,
+        sum(signed_qty * price) as cash,
+        min(signed_qty) as lowest,
+        max(signed_qty) as highest
+    from executions
+    group by symbol
 )
 
 select
@@ -60,11 +70,15 @@ select
     first_executions.executed_at as first_at,
     first_executions.price as first_price,
     first_executions.position_qty - first_executions.signed_qty as qty_before,
+    sums.cash,
+    sums.lowest,
+    sums.highest,
     instruments.asset_class,
-    openings.symbol is not null as has_opening
+    openings.qty as opening_qty
 from moved
 left join closed on moved.symbol = closed.symbol
 left join first_executions on moved.symbol = first_executions.symbol
+left join sums on moved.symbol = sums.symbol
 left join raw.instruments as instruments on moved.symbol = instruments.symbol
 left join raw.openings as openings
     on openings.account_name = %(account)s and moved.symbol = openings.symbol;

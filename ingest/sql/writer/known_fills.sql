@@ -12,7 +12,8 @@ select
     fills.event_id, fills.kind, fills.account_name, fills.order_id, fills.symbol,
     fills.side, fills.qty, fills.price, fills.cum_qty, fills.source,
     fills.execution_id is not null as has_execution_id, fills.superseded_by,
-    coalesce(events.source, fills.source) as cum_qty_source
+    coalesce(events.source, fills.source) as cum_qty_source,
+    fills.position_qty
 from wanted
 inner join raw.fills as fills on wanted.event_id = fills.event_id
 left join raw.alpaca_event_dedupe as events on fills.event_id = events.event_id;
