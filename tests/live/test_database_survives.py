@@ -192,6 +192,7 @@ def test_it_ends_in_time_while_a_foreign_session_holds_a_lock(
                 burst = Burst(alpaca, 20, **STREAM_ONLY)
                 burst.start()
                 burst.join()
+                eventually(lambda: spooled(tmp_path, burst.executed))
                 assert daemon.stop() == 0
         with ingesting(
             zygote, database, alpaca, tmp_path, accounts=MAIN, plan=QUICK

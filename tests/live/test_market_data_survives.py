@@ -1,4 +1,4 @@
-"""Whatever a market data stream does, each symbol held is marked, or said to be stale."""
+"""Whatever a market data stream does, each symbol held is marked, or told as stale."""
 
 from __future__ import annotations
 
