@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "stats": (
         "ingest.commands.reports:stats",
-        "Tell what is normal, how losers look, how long winners take.",
+        "Tell what is normal, and what a loser looks like.",
     ),
     "status": (
         "ingest.commands.watch:status",
