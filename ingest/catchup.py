@@ -87,7 +87,9 @@ class CatchUp:
         self._append = append
         self._spooled: OrderedDict[bytes, None] = OrderedDict()
         self._orders: OrderedDict[str, None] = OrderedDict()
+        self._has_listed = False
         self._open: set[str] = set()
+        self._missing: dict[str, None] = {}
         self._positions_told: dict[str, tuple[Any, Any]] = {}
 
     def round(self) -> Round:
@@ -97,9 +99,11 @@ class CatchUp:
         ExcursionError where a request fails for good; what came before is spooled.
         """
         now, is_open = self._clock()
-        if self._progress.is_first:
-            since = now - timedelta(days=self._settings.backfill_days)
+        if not self._has_listed:
+            # Orders may have ended while nobody listened.
+            since = self._caught_up_to(now) - timedelta(days=1)
             self._orders_listed(status="all", after=lines.instant(since))
+            self._has_listed = True
         fills = list(self._fills(now))
         if self._progress.is_sweep_due(now.astimezone(NEW_YORK).date()):
             self._sweep(now)
@@ -126,6 +130,10 @@ class CatchUp:
         """Ask out of turn for what moves positions without a trade."""
         self._non_trade(done.broker_now)
 
+    def _caught_up_to(self, now: datetime) -> datetime:
+        backfill = timedelta(days=self._settings.backfill_days)
+        return self._progress.caught_up_to or now - backfill
+
     def _clock(self) -> tuple[datetime, bool]:
         """The broker's own clock: windows must not depend on this machine's."""
         answer = self._client.read("/clock", {})
@@ -137,10 +145,8 @@ class CatchUp:
 
     def _fills(self, now: datetime) -> Iterator[dict[str, Any]]:
         overlap = timedelta(minutes=self._settings.overlap_minutes)
-        since = self._progress.caught_up_to
-        if since is None:
-            since = now - timedelta(days=self._settings.backfill_days)
-        window = {"activity_types": "FILL", "after": lines.instant(since - overlap)}
+        since = self._caught_up_to(now) - overlap
+        window = {"activity_types": "FILL", "after": lines.instant(since)}
         for row in self._pages(window):
             self._spool("activities", row)
             yield row
@@ -244,14 +250,13 @@ class CatchUp:
 
     def _missing_orders(self, fills: list[dict[str, Any]]) -> None:
         """Orders that filled unseen: neither open now nor told by the stream."""
-        missing = dict.fromkeys(
-            row["order_id"]
-            for row in fills
-            if isinstance(row.get("order_id"), str)
-            and row["order_id"] not in self._orders
-            and not self._told.order(row["order_id"])
-        )
-        for order_id in list(missing)[:MISSING_ORDERS]:
+        filled = (row.get("order_id") for row in fills)
+        self._missing.update(dict.fromkeys(o for o in filled if isinstance(o, str)))
+        for order_id in list(self._missing):
+            if order_id in self._orders or self._told.order(order_id):
+                del self._missing[order_id]
+        # The rest is asked for in the next rounds.
+        for order_id in list(self._missing)[:MISSING_ORDERS]:
             self._order(order_id)
 
     def _order(self, order_id: str, again: bool = False) -> None:

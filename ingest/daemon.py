@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg2
+
 from ingest import config, embedded, logs
 from ingest.account import AccountThread
 from ingest.alarms import Limits, alarms
@@ -311,7 +313,7 @@ def _look_at_database(base: config.Settings) -> None:
     try:
         if base.source is config.Source.EMBEDDED:
             embedded.start(base)
-        with contextlib.closing(connect(base)) as connection:
+        with contextlib.closing(connect(base, patience_seconds=PATIENCE)) as connection:
             require_migrated(connection)
-    except DatabaseUnreachableError as error:
-        LOG.warning("database_unreachable", reason=str(error))
+    except (DatabaseUnreachableError, psycopg2.OperationalError) as error:
+        LOG.warning("database_unreachable", reason=" ".join(str(error).split()))

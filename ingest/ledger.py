@@ -75,8 +75,8 @@ class FillLedger:
     After the last ``admit``: ``inserted`` are new fills, ``aliases`` maps further
     event ids to the fill that they name, ``changed`` are stored fills whose cum_qty
     or superseded_by moved or whose position_qty was learnt, ``released`` are event
-    ids to forget in the dedupe table, ``freed_orders`` are orders of which an execution was taken back: another one may
-    have been refused at its place.
+    ids to forget in the dedupe table, ``freed_orders`` are orders of which
+    an execution was taken back: another one may have been refused at its place.
     """
 
     def __init__(
