@@ -36,6 +36,10 @@ FILLS_PER_SECOND = 50
 START = 1_772_460_000  # 2026-03-02 14:00 UTC: marks carry made-up instants
 BUCKET = re.compile(r'excursion_commit_latency_seconds_bucket\{le="([^"]+)"\} (\S+)')
 DEPTH = re.compile(r"^excursion_spool_depth_bytes 0\.0$", re.MULTILINE)
+RECEIVED = re.compile(
+    r'^excursion_events_received_total\{[^}]*channel="stock_data"[^}]*\} (\S+)$',
+    re.MULTILINE,
+)
 FLAT_FROM = 200_000
 
 
@@ -149,9 +153,13 @@ class Bench:
 
     def _wait_until_stored(self) -> None:
         deadline = time.monotonic() + 300
-        # Counting millions of rows takes a second: first wait for an empty spool.
+        # Counting millions of rows takes a second: first wait until all of them were
+        # received and the spool is empty.
         while time.monotonic() < deadline:
-            if DEPTH.search(self.daemon.metrics()):
+            told = self.daemon.metrics()
+            received = RECEIVED.search(told)
+            is_empty = DEPTH.search(told) is not None
+            if received and float(received[1]) >= self.sent and is_empty:
                 break
             time.sleep(0.02)
         stored, fills = self.stored("marks"), self.stored("fills")
