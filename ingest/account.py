@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ingest import logs
 from ingest.catchup import CatchUp, Round
+from ingest.identity import AccountRefusedError
 from ingest.reconcile import Reconciler
 from ingest.spool import Spool
 from ingest.state import AccountState, StreamState
@@ -17,6 +18,8 @@ from ingest.watchlist import Watchlist
 LOG = logs.get(__name__)
 
 FLUSH_SECONDS = 30.0
+# Comparing may take one part in so many of the time.
+COMPARE_SHARE = 20
 
 
 class AccountThread(threading.Thread):
@@ -24,7 +27,7 @@ class AccountThread(threading.Thread):
 
     ``reconciler`` compares after each round, where the database is up;
     ``restart_stream(reason)`` is asked for where the stream missed something;
-    ``saw_clock(is_open)`` is told whether the market is open.
+    ``refuse(message)`` ends the daemon, where the account is not the one it was.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class AccountThread(threading.Thread):
         every_seconds: float,
         is_database_up: Callable[[], bool],
         restart_stream: Callable[[str], None],
-        saw_clock: Callable[[bool], None],
+        refuse: Callable[[str], None],
     ) -> None:
         super().__init__(name=f"account {state.name}", daemon=True)
         self._catchup = catchup
@@ -52,7 +55,8 @@ class AccountThread(threading.Thread):
         self._every = every_seconds
         self._is_database_up = is_database_up
         self._restart_stream = restart_stream
-        self._saw_clock = saw_clock
+        self._refuse = refuse
+        self._compare_at = 0.0
         self._due = threading.Event()
         self._stopping = threading.Event()
 
@@ -70,6 +74,9 @@ class AccountThread(threading.Thread):
             started = time.monotonic()
             try:
                 self._round()
+            except AccountRefusedError as error:
+                self._refuse(str(error))
+                return
             except Exception as error:  # noqa: BLE001 - whatever it was, ask again
                 if not self._stopping.is_set():
                     self._failed(error)
@@ -80,15 +87,29 @@ class AccountThread(threading.Thread):
         if not self._spool.wait_for_room(self._stopping):
             return
         done = self._catchup.round()
-        if self._spool.flush(FLUSH_SECONDS):
+        if done.problem is None and self._spool.flush(FLUSH_SECONDS):
             self._catchup.settled(done)
-        self._saw_clock(done.is_open)
-        self._watchlist.saw_open_orders(self._state.name, done.open_orders)
-        self._watchlist.saw_positions(self._state.name, done.positions)
+        name = self._state.name
+        if done.open_orders is not None:
+            self._watchlist.saw_open_orders(name, done.open_orders)
+        if done.positions is not None:
+            self._watchlist.saw_positions(name, done.positions)
         self._judge_stream(done)
-        if self._is_database_up() and self._reconciler.look(done):
-            # An expiry or a split, perhaps: known before the second look.
-            self._catchup.fetch_non_trade(done)
+        self._compare(done)
+        if done.problem is not None:
+            raise done.problem
+
+    def _compare(self, done: Round) -> None:
+        started = time.monotonic()
+        if done.positions is None or started < self._compare_at:
+            return
+        if self._is_database_up():
+            if self._reconciler.look(done.positions, done.broker_now):
+                # An expiry or a split, perhaps: known before the second look.
+                self._catchup.fetch_non_trade(done)
+            # A history of millions of executions takes seconds to add up.
+            took = time.monotonic() - started
+            self._compare_at = started + COMPARE_SHARE * took
 
     def _judge_stream(self, done: Round) -> None:
         now = time.monotonic()

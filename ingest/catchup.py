@@ -14,13 +14,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from ingest import logs, values
 from ingest.errors import ExcursionError
 from ingest.facts import UnreadableError
 from ingest.feed import lines
+from ingest.identity import AccountRefusedError, Identities
 from ingest.progress import Progress
 from ingest.settings import Ingest
 from ingest.state import AccountState, utc_now
@@ -40,6 +41,11 @@ NON_TRADE_SECONDS = 3600
 # Orders asked for one by one in a round: those of fills whose order was never seen.
 MISSING_ORDERS = 20
 REMEMBERED = 50_000
+# What is kept of an execution: of a busy account's quarter there are many.
+IDENTITY = ("id", "order_id", "cum_qty", "transaction_time")
+NO_SUCH_ORDER = frozenset({400, 404, 410, 422})
+
+T = TypeVar("T")
 
 
 class Client(Protocol):
@@ -51,21 +57,26 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round saw: the broker's clock, its positions and its executions."""
+    """What one round saw.
+
+    ``positions`` and ``open_orders`` are None where the broker did not tell them;
+    ``fills`` holds of each execution what identifies it. ``problem`` is the first
+    question that failed: the round is not complete.
+    """
 
     broker_now: datetime
-    is_open: bool
-    positions: list[dict[str, Any]]
-    open_orders: list[dict[str, Any]]
+    positions: list[dict[str, Any]] | None
+    open_orders: list[dict[str, Any]] | None
     fills: list[dict[str, Any]]
+    problem: ExcursionError | None
 
 
 class CatchUp:
     """Asks for one account; not for several threads.
 
-    ``append(line)`` spools a line. ``told`` is what the stream told, which
-    need not be asked for. ``progress`` remembers across
-    restarts up to where everything was asked for.
+    ``append(line)`` spools a line. ``told`` is what the stream told, which need not be
+    asked for. ``progress`` remembers across restarts up to where everything was asked
+    for.
     """
 
     def __init__(
@@ -77,8 +88,10 @@ class CatchUp:
         progress: Progress,
         append: Callable[[bytes], None],
         told: Told,
+        identities: Identities,
     ) -> None:
         self._told = told
+        self._identities = identities
         self._client = client
         self._account = account
         self._state = state
@@ -87,7 +100,7 @@ class CatchUp:
         self._append = append
         self._spooled: OrderedDict[bytes, None] = OrderedDict()
         self._orders: OrderedDict[str, None] = OrderedDict()
-        self._has_listed = False
+        self._is_identified = self._has_listed = False
         self._open: set[str] = set()
         self._missing: dict[str, None] = {}
         self._positions_told: dict[str, tuple[Any, Any]] = {}
@@ -95,26 +108,38 @@ class CatchUp:
     def round(self) -> Round:
         """Ask for everything that is due, and spool what was not spooled yet.
 
-        The caller makes the spool durable and then calls ``settled``. Raises
-        ExcursionError where a request fails for good; what came before is spooled.
+        One question that fails does not keep the others from being asked. The caller
+        makes the spool durable and then calls ``settled``, if there was no problem.
+        Raises ExcursionError where not even the clock answers, AccountRefusedError
+        where this is not the account that the name stands for.
         """
-        now, is_open = self._clock()
-        if not self._has_listed:
-            # Orders may have ended while nobody listened.
-            since = self._caught_up_to(now) - timedelta(days=1)
-            self._orders_listed(status="all", after=lines.instant(since))
-            self._has_listed = True
-        fills = list(self._fills(now))
+        now = self._clock()
+        problems: list[ExcursionError] = []
+
+        def ask(question: Callable[[], T]) -> T | None:
+            try:
+                return question()
+            except AccountRefusedError:
+                raise
+            except ExcursionError as error:
+                problems.append(error)
+                return None
+
+        ask(self._identify)
+        # First what is held: its marks cannot be asked for later.
+        positions, orders = ask(self._positions), ask(self._open_orders)
+        fills = ask(lambda: self._fills(now)) or []
+        ask(lambda: self._orders_since_last_time(now))
         if self._progress.is_sweep_due(now.astimezone(NEW_YORK).date()):
-            self._sweep(now)
+            ask(lambda: self._sweep(now))
         if self._progress.is_non_trade_due(now, NON_TRADE_SECONDS):
-            self._non_trade(now)
-        orders = self._open_orders()
-        self._missing_orders(fills)
-        return Round(now, is_open, self._positions(), orders, fills)
+            ask(lambda: self._non_trade(now))
+        ask(lambda: self._missing_orders(fills))
+        problem = problems[0] if problems else None
+        return Round(now, positions, orders, fills, problem)
 
     def settled(self, done: Round) -> None:
-        """What the round spooled is durable: the next one starts from here."""
+        """All of the round is durable: the next one starts from here."""
         self._progress.reached(done.broker_now)
         self._state.last_catchup_at = utc_now()
         self._state.catchup_problem = None
@@ -132,24 +157,41 @@ class CatchUp:
 
     def _caught_up_to(self, now: datetime) -> datetime:
         backfill = timedelta(days=self._settings.backfill_days)
-        return self._progress.caught_up_to or now - backfill
+        # The broker's clock may have been set back.
+        return min(self._progress.caught_up_to or now - backfill, now)
 
-    def _clock(self) -> tuple[datetime, bool]:
+    def _clock(self) -> datetime:
         """The broker's own clock: windows must not depend on this machine's."""
         answer = self._client.read("/clock", {})
         try:
-            now = values.required_instant(answer.get("timestamp"), "timestamp")
+            return values.required_instant(answer.get("timestamp"), "timestamp")
         except (UnreadableError, AttributeError) as error:
             raise ExcursionError(f"/clock: not understood ({error})") from None
-        return now, bool(answer.get("is_open"))
 
-    def _fills(self, now: datetime) -> Iterator[dict[str, Any]]:
+    def _identify(self) -> None:
+        if not self._is_identified:
+            answer = self._client.read("/account", {})
+            account_id = answer.get("id") if isinstance(answer, dict) else None
+            if isinstance(account_id, str):
+                self._identities.check(self._account, account_id, self._progress)
+            self._is_identified = True
+
+    def _orders_since_last_time(self, now: datetime) -> None:
+        """Once: orders may have ended while nobody listened."""
+        if not self._has_listed:
+            since = self._caught_up_to(now) - timedelta(days=1)
+            self._orders_listed(status="all", after=lines.instant(since))
+            self._has_listed = True
+
+    def _fills(self, now: datetime) -> list[dict[str, Any]]:
         overlap = timedelta(minutes=self._settings.overlap_minutes)
         since = self._caught_up_to(now) - overlap
         window = {"activity_types": "FILL", "after": lines.instant(since)}
+        found = []
         for row in self._pages(window):
             self._spool("activities", row)
-            yield row
+            found.append({key: row.get(key) for key in IDENTITY})
+        return found
 
     def _sweep(self, now: datetime) -> None:
         """The last days by date, with what the paged windows may have left out."""
@@ -221,7 +263,8 @@ class CatchUp:
             if size < ORDER_PAGE or len(found) == known:
                 return list(found.values())
             # Exclusive, and several orders may have been sent in one instant.
-            last = values.required_instant(rows[-1]["submitted_at"], "submitted_at")
+            sent = (values.instant(r.get("submitted_at"), "submitted_at") for r in rows)
+            last = max(at for at in sent if at is not None)
             asked["after"] = lines.instant(last - timedelta(milliseconds=1))
 
     def _positions(self) -> list[dict[str, Any]]:
@@ -263,7 +306,7 @@ class CatchUp:
         try:
             row = self._client.read(f"/orders/{order_id}", {"nested": True})
         except ExcursionError as error:
-            if getattr(error, "status", None) != 404:
+            if getattr(error, "status", None) not in NO_SUCH_ORDER:
                 raise
             # A paper account that was reset forgets its orders, not its fills.
             self._remember(self._orders, order_id)

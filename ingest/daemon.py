@@ -22,10 +22,11 @@ from ingest.alarms import Limits, alarms
 from ingest.catchup import CatchUp
 from ingest.database import connect
 from ingest.drain import Drain
-from ingest.errors import DatabaseUnreachableError, ExcursionError
+from ingest.errors import DatabaseUnreachableError, ExcursionError, UsageError
 from ingest.feed import rest
 from ingest.health import HealthServer
 from ingest.heartbeat import Heartbeat
+from ingest.identity import Identities
 from ingest.market import Market
 from ingest.metrics import Metrics
 from ingest.migrate import require_migrated
@@ -72,6 +73,7 @@ class Daemon:
         self.state.spool.limit_bytes = settings.ingest.spool_limit
         self._limits = Limits()
         self._metrics = Metrics(self.state, self._limits)
+        self._identities = Identities()
         self._alarmed_at: dict[tuple[str, str], float] = {}
 
     async def run(self) -> None:
@@ -84,7 +86,13 @@ class Daemon:
             self._loop.add_signal_handler(number, self._stop.set)
         ingest = self._settings.ingest
         folder = self._base.state_dir / "spool"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"cannot use {self._base.state_dir} ({error.strerror}): set"
+                " EXCURSION_STATE_DIR to a folder of your own"
+            ) from None
         self._spool = Spool(
             folder,
             limit_bytes=ingest.spool_limit,
@@ -139,7 +147,14 @@ class Daemon:
         progress = Progress(folder / f"progress-{name}.json")
         told = Told()
         catchup = CatchUp(
-            client, name, state, ingest, progress, self._spool.append, told
+            client,
+            name,
+            state,
+            ingest,
+            progress,
+            self._spool.append,
+            told,
+            self._identities,
         )
         reconciler = Reconciler(
             self._connect,
@@ -160,7 +175,7 @@ class Daemon:
             every_seconds=ingest.catchup_seconds,
             is_database_up=self._is_written,
             restart_stream=lambda reason: trading.restart_soon(self._loop, reason),
-            saw_clock=self._market.saw_clock,
+            refuse=self._refuse,
         )
         trading = Trading(
             name,
@@ -183,7 +198,7 @@ class Daemon:
         self._drain.start()
         LOG.info(
             "started",
-            accounts=list(self._settings.accounts),
+            accounts={n: a.kind for n, a in self._settings.accounts.items()},
             database=self._base.database,
             spool_bytes=self._spool.depth_bytes,
             http_port=self._health.port,
@@ -234,10 +249,12 @@ class Daemon:
             self._market.stop(), *(trading.stop() for trading in self._trading)
         )
         is_durable = await asyncio.to_thread(self._spool.flush, 2.0)
-        is_written = False
+        is_written = not self._spool.depth_bytes
         if self._drain.is_alive():
             remaining = max(0.5, deadline - time.monotonic() - GOODBYE_SECONDS)
             is_written = await asyncio.to_thread(self._drain.stop, remaining)
+        # The last beat tells what the next start will find.
+        self.state.spool.depth_bytes = self._spool.depth_bytes
         self._heartbeat.stop()
         self._spool.close()
         self._health.close()

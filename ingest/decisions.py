@@ -7,15 +7,12 @@ every second, for as long as the bot at its other end keeps it open.
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import stat
+import difflib
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -23,31 +20,25 @@ import orjson
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from ingest.errors import ExcursionError, UsageError
+from ingest.decision_lines import Line, Stop, filed, is_stream, piped
+from ingest.errors import ExcursionError
 from ingest.facts import Recommendation
+from ingest.messages.dispatch import COLUMNS, unknown_columns
 from ingest.migrate import require_migrated
 from ingest.outcome import Tally
-from ingest.recording import GZIP_MAGIC, Entry, Problem, parse_line, read_lines
+from ingest.recording import Entry, Problem, parse_line
 from ingest.writer import Writer
 
 CHANNEL = "dispatch"
 
-# A transaction holds at most this many lines, and a line waits at most this long for
-# others; while nothing more comes, a fraction of it.
-BATCH_LINES = 500
-BATCH_SECONDS = 1.0
-IDLE_SECONDS = 0.1
-
 # How long to wait for a database that went away before trying again.
 RETRY_SECONDS = 1.0
 
-CHUNK_BYTES = 1 << 16
-
-# After a signal what the pipe holds is read, from one that never pauses for this long.
-DRAIN_SECONDS = 1.0
-
 # Of a file; whoever reads a pipe's notices sees each when it happens.
 SHOWN_PROBLEMS = 10
+
+# Different unknown columns that are counted by name.
+NAMED_COLUMNS = 50
 
 
 @dataclass(slots=True)
@@ -55,8 +46,10 @@ class Summary:
     """What became of the lines.
 
     ``tally`` counts as the writer does, ``quarantined`` by reason code, ``refused`` the
-    lines of other channels by channel: they are stored nowhere. ``featureless`` is how
-    many of the recommendations stand without a features_snapshot.
+    lines of other channels by channel: they are stored nowhere. ``unknown`` counts the
+    rows that state a column that is none, by (table, column): the rest of such a row is
+    stored. ``unshown`` of the quarantined were not told of. ``featureless`` is how many
+    of the recommendations stand without a features_snapshot.
     """
 
     lines: int = 0
@@ -64,7 +57,46 @@ class Summary:
     tally: Tally = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unshown: int = 0
     featureless: int = 0
+
+    @property
+    def complaint(self) -> str | None:
+        """What was not kept as it was sent, and what to do; None: all was."""
+        bad = self.quarantined.total() + self.refused.total()
+        said = []
+        if bad:
+            rest = ", the rest is in raw.quarantine" if self.unshown else ""
+            said.append(
+                f"{bad:,} of {_counted(self.lines, 'line')}"
+                f" {'was' if bad == 1 else 'were'} not written: see above{rest}"
+            )
+        if self.unknown:
+            said.append(
+                f"columns that are not known were not kept ({self.unknown_columns}):"
+                " correct their names and send the rows again"
+            )
+        return "; ".join(said) or None
+
+    @property
+    def unknown_columns(self) -> str:
+        """The unknown columns in one line, each with its number of rows."""
+        by_column: Counter[str] = Counter()
+        for (_, column), count in self.unknown.items():
+            by_column[column] += count
+        return ", ".join(
+            f"{_printable(column)} ({_counted(count, 'row')})"
+            for column, count in sorted(by_column.items())
+        )
+
+
+@dataclass(slots=True)
+class Decision(Entry):
+    """A line with its number, and the (table, column) that it states and are none."""
+
+    number: int = 0
+    unknown: list[tuple[str, str]] = field(default_factory=list)
 
 
 def record(
@@ -76,15 +108,16 @@ def record(
     """Write the decisions in ``path``, ``-`` for standard input, to its end.
 
     SIGINT and SIGTERM end it early, with everything committed that was read.
-    ``notice`` is told at once of each line that is set aside, and of a database that
-    went away: a pipe waits for it to come back, a file does not. Raises ExcursionError
-    where migrations are missing or the database is lost, and what read_lines raises.
+    ``notice`` is told at once of each line that is set aside, of each unknown column
+    once, and of a database that went away: a pipe waits for it to come back, a file
+    does not. Raises ExcursionError where migrations are missing or the database is
+    lost, and what read_lines raises.
     """
     intake = _Intake(connect, notice, patient=path == "-")
     started = time.monotonic()
-    with _Stop() as stop:
+    with Stop() as stop:
         intake.stop = stop
-        lines = _piped(stop) if path == "-" and _is_stream() else _filed(path, stop)
+        lines = piped(stop) if path == "-" and is_stream() else filed(path, stop)
         for batch in lines:
             intake.write(batch)
     intake.summary.featureless = intake.count_featureless()
@@ -92,8 +125,8 @@ def record(
     return intake.summary
 
 
-def parse(raw: bytes, now: datetime) -> Entry | str:
-    """The entry of a line, or the channel of one that is no decision.
+def parse(raw: bytes, now: datetime, number: int = 0) -> Decision | str:
+    """The entry of line ``number``, or the channel of one that is no decision.
 
     A bare ``msg`` was received ``now``. Its entry keeps the line as it came, so that
     one that is set aside twice is kept once.
@@ -101,19 +134,33 @@ def parse(raw: bytes, now: datetime) -> Entry | str:
     try:
         message = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return parse_line(raw)
-    if isinstance(message, dict) and "from" in message:
-        channel = message["from"]
-        is_decision = channel == CHANNEL or not isinstance(channel, str)
-        return parse_line(raw) if is_decision else channel
-    at = now.isoformat().encode()
-    line = b'{"at":"%b","from":"%b","msg":%b}' % (at, CHANNEL.encode(), raw)
-    return replace(parse_line(line), raw=raw)
+        message, entry = None, parse_line(raw)
+    else:
+        if isinstance(message, dict) and "from" in message:
+            channel = message["from"]
+            if isinstance(channel, str) and channel != CHANNEL:
+                return channel
+            message, entry = message.get("msg"), parse_line(raw)
+        else:
+            at = now.isoformat().encode()
+            line = b'{"at":"%b","from":"%b","msg":%b}' % (at, CHANNEL.encode(), raw)
+            entry = parse_line(line)
+    return Decision(
+        raw,
+        entry.received_at,
+        entry.channel,
+        entry.account_name,
+        entry.facts,
+        entry.problem,
+        number,
+        unknown_columns(message) if entry.problem is None else [],
+    )
 
 
 def print_summary(summary: Summary, out: TextIO = sys.stdout) -> None:
     """The counts as a small table."""
-    print(f"{summary.lines:,} lines in {summary.seconds:.1f} s", file=out)
+    lines = _counted(summary.lines, "line")
+    print(f"{lines} in {summary.seconds:.1f} s", file=out)
     for kind in ("recommendation", "execution"):
         filled_in, duplicate = (
             summary.tally[kind, o] for o in ("filled_in", "duplicate")
@@ -128,6 +175,8 @@ def print_summary(summary: Summary, out: TextIO = sys.stdout) -> None:
         print(f"  {'quarantined':<15} {count:>9,} {code}", file=out)
     for channel, count in sorted(summary.refused.items()):
         print(f"  {'refused':<15} {count:>9,} of {channel}", file=out)
+    if summary.unknown:
+        print(f"not known, so not kept: {summary.unknown_columns}", file=out)
     if summary.featureless:
         print(f"accepted without features_snapshot: {summary.featureless:,}", file=out)
 
@@ -143,7 +192,7 @@ class _Intake:
         patient: bool,
     ) -> None:
         self.summary = Summary()
-        self.stop: _Stop | None = None
+        self.stop: Stop | None = None
         self._connect, self._notice, self._patient = connect, notice, patient
         self._without_features: set[str] = set()
         self._open()
@@ -153,14 +202,17 @@ class _Intake:
         require_migrated(self._connection)
         self._writer = Writer(self._connection, self._set_aside)
 
-    def write(self, lines: list[bytes]) -> None:
+    def write(self, lines: list[Line]) -> None:
         """Commit the lines; waits for a lost database where it is to be patient."""
         now = datetime.now(UTC)
-        parsed = [parse(line, now) for line in lines]
-        entries = [entry for entry in parsed if isinstance(entry, Entry)]
-        for channel in parsed:
-            if isinstance(channel, str):
-                self._refuse(channel)
+        entries: list[Decision] = []
+        for number, line in lines:
+            parsed = parse(line, now, number)
+            if isinstance(parsed, str):
+                self._refuse(number, parsed)
+            else:
+                entries.append(parsed)
+                self._count_unknown(parsed)
         while True:
             try:
                 self.summary.tally += self._writer.write(entries)
@@ -197,13 +249,16 @@ class _Intake:
             return int(count)
 
     def _wait_for_database(self, error: ExcursionError, count: int) -> None:
-        self._notice(f"waiting for the database to come back: {error}")
+        # Not the error itself: it advises to run again.
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        self._notice(f"waiting for the database to come back: {reason}")
         self._connection.close()
         while True:
             if self.stop is None or self.stop.wait(RETRY_SECONDS):
                 raise ExcursionError(
-                    f"stopped while the database was away: {count} lines that were read"
-                    " are not written, send them again"
+                    "stopped while the database was away: the last"
+                    f" {_counted(count, 'line')} that {'was' if count == 1 else 'were'}"
+                    " read must be sent again"
                 ) from error
             try:
                 self._open()
@@ -212,134 +267,43 @@ class _Intake:
             self._notice("the database is back")
             return
 
-    def _refuse(self, channel: str) -> None:
+    def _refuse(self, number: int, channel: str) -> None:
         if channel not in self.summary.refused:
             self._notice(
-                f"refused: a line of {channel!r} is no decision;"
+                f"refused line {number:,}: {channel!r} is no decision;"
                 " `excursion replay` takes whole recordings"
             )
         self.summary.refused[channel] += 1
 
+    def _count_unknown(self, entry: Decision) -> None:
+        unknown = self.summary.unknown
+        for table, column in sorted(entry.unknown):
+            if (table, column) not in unknown:
+                if len(unknown) >= NAMED_COLUMNS:
+                    unknown[table, "others"] += 1
+                    continue
+                near = difflib.get_close_matches(column, COLUMNS[table], 1)
+                hint = f", did you mean {near[0]}?" if near else ""
+                self._notice(
+                    f"line {entry.number:,}: {table} has no column"
+                    f" {_printable(column)}, so it is not kept{hint}"
+                )
+            unknown[table, column] += 1
+
     def _set_aside(self, entry: Entry, problem: Problem) -> None:
         self.summary.quarantined[problem.code] += 1
         if not self._patient and self.summary.quarantined.total() > SHOWN_PROBLEMS:
+            self.summary.unshown += 1
             return
-        # What a terminal would obey is not for showing.
-        line = "".join(c if c.isprintable() else "?" for c in entry.line[:81])
-        shown = line if len(line) <= 80 else f"{line[:77]}..."
-        self._notice(f"quarantined: {problem.reason}: {shown}")
+        number = f" line {entry.number:,}" if isinstance(entry, Decision) else ""
+        self._notice(f"quarantined{number}: {problem.reason}: {_printable(entry.line)}")
 
 
-class _Stop:
-    """SIGINT and SIGTERM as something to wait for beside a pipe.
-
-    A signal only makes ``fd`` readable: what is being written to the database is
-    written to its end.
-    """
-
-    def __init__(self) -> None:
-        self.is_asked = False
-        self.asked_at = 0.0
-
-    def __enter__(self) -> _Stop:
-        self.fd, self._write_end = os.pipe()
-        os.set_blocking(self._write_end, False)
-        self._before = {
-            number: signal.signal(number, self._ask)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        os.close(self.fd)
-        os.close(self._write_end)
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it was asked for, now or within ``seconds``."""
-        if not self.is_asked:
-            select.select([self.fd], [], [], seconds)
-        return self.is_asked
-
-    def _ask(self, number: int, frame: object) -> None:
-        if not self.is_asked:
-            self.is_asked, self.asked_at = True, time.monotonic()
-            os.write(self._write_end, b"!")
+def _printable(text: str) -> str:
+    """At most 80 characters, none of them one that a terminal would obey."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:81])
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def _is_stream() -> bool:
-    """Whether standard input can make a reader wait."""
-    return not stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
-
-
-def _is_cut(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return True
-    return False
-
-
-def _filed(path: str, stop: _Stop) -> Iterator[list[bytes]]:
-    """The lines of a file, plain or gzipped, in batches."""
-    batch: list[bytes] = []
-    try:
-        for line in read_lines(path):
-            batch.append(line)
-            if len(batch) == BATCH_LINES:
-                yield batch
-                batch = []
-                if stop.is_asked:
-                    return
-    except ExcursionError:
-        # A damaged file: what came before is written first.
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
-
-
-def _piped(stop: _Stop) -> Iterator[list[bytes]]:
-    """The lines of standard input in batches, as soon as a pause or the clock ends one.
-
-    After a signal what is in the pipe already is read and no more; the half of a line
-    that its writer was still at is then left to it.
-    """
-    source = sys.stdin.fileno()
-    batch: list[bytes] = []
-    rest, begun, is_first = b"", 0.0, True
-    while True:
-        timeout = None
-        if batch:
-            due = begun + BATCH_SECONDS - time.monotonic()
-            timeout = max(0.0, min(IDLE_SECONDS, due))
-        ready, _, _ = select.select(
-            [source] if stop.is_asked else [source, stop.fd], [], [],
-            0 if stop.is_asked else timeout,
-        )  # fmt: skip
-        chunk = os.read(source, CHUNK_BYTES) if source in ready else None
-        if chunk and is_first and chunk.startswith(GZIP_MAGIC):
-            raise UsageError("standard input is compressed: zcat FILE | ... -")
-        is_first = is_first and chunk is None
-        if chunk:
-            *lines, rest = (rest + chunk).split(b"\n")
-            if not batch:
-                begun = time.monotonic()
-            batch += [line for line in map(bytes.strip, lines) if line]
-        is_over = chunk == b"" or (
-            stop.is_asked
-            and (chunk is None or time.monotonic() - stop.asked_at >= DRAIN_SECONDS)
-        )
-        if chunk == b"" and rest.strip() and not (stop.is_asked and _is_cut(rest)):
-            batch.append(rest.strip())
-        while len(batch) >= BATCH_LINES:
-            yield batch[:BATCH_LINES]
-            batch, begun = batch[BATCH_LINES:], time.monotonic()
-        is_due = chunk is None or time.monotonic() - begun >= BATCH_SECONDS
-        if batch and (is_over or is_due):
-            yield batch
-            batch = []
-        if is_over:
-            return
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -97,11 +97,18 @@ class Drain(threading.Thread):
     def _step(self) -> bool:
         """Write one batch; false where there was none."""
         if not self._may_write():
+            # Lost together with the heartbeat's connection, most likely; in any case
+            # nothing is written until the accounts are ours again.
+            if self._state.database_problem is None:
+                self._state.database_problem = "the accounts' locks were lost"
+                self._disconnect()
             self._stopping.wait(READ_SECONDS)
             return False
         writer = self._writer or self._open()
         batch = self._spool.read(BATCH_BYTES, READ_SECONDS)
         if batch is None:
+            # Connected, and nothing that could show whether it can be written to.
+            self._state.database_problem = None
             return False
         entries = [parse_line(line) for line in batch.lines]
         tally = writer.write(entries)
@@ -114,7 +121,6 @@ class Drain(threading.Thread):
         self._connection = self._connect()
         require_migrated(self._connection)
         self._writer = Writer(self._connection, self._set_aside)
-        self._state.database_problem = None
         LOG.info("database_connected")
         return self._writer
 
@@ -138,7 +144,10 @@ class Drain(threading.Thread):
         )
 
     def _failed(self, error: Exception, failures: int) -> None:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # What a command should do about it, the writer's own text says; here it is
+        # done already.
+        cause = error.__cause__ if isinstance(error, ExcursionError) else None
+        reason = " ".join(str(cause or error).split()) or type(error).__name__
         self._state.database_problem = reason
         if isinstance(error, DATABASE_FAULTS):
             LOG.warning("database_failed", reason=reason, failures=failures)

@@ -304,8 +304,9 @@ class Heartbeat:
             "started_at": state.started_at,
         }
         if self._stopping.is_set():
-            # Nobody listens any more.
+            # Nobody listens any more, and whoever reads the row shall know why.
             parameters["live_since"] = [None] * len(names)
+            parameters["started_at"] = None
         with connection.cursor() as cursor:
             cursor.execute(statement("heartbeat/beat"), parameters)
 

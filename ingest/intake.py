@@ -6,6 +6,7 @@ the parser on the other side puts it into quarantine.
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +14,15 @@ from typing import Any
 import orjson
 from msgpack import Timestamp
 
+from ingest import values
+from ingest.facts import UnreadableError
 from ingest.feed import lines
 from ingest.spool import Spool
 from ingest.state import State, StreamState
 from ingest.thinning import Thinner
+
+# Between the broker's clock and this machine's.
+CLOCKS_DIFFER_SECONDS = 2.0
 
 
 class TradeUpdates:
@@ -39,8 +45,9 @@ class TradeUpdates:
 class Marks:
     """Messages of one market data channel, from its stream and from snapshots.
 
-    For the event loop only. ``last_at`` is when each symbol was last heard of, on the
-    monotonic clock.
+    For the event loop only. ``last_at`` is when each symbol was last heard of, and
+    ``missed_at`` when a snapshot last told of something that the live stream should
+    have sent and had not; both on the monotonic clock.
     """
 
     def __init__(
@@ -52,12 +59,17 @@ class Marks:
         self._channel = channel
         self._thinner = Thinner(keep_all=all_)
         self.last_at: dict[str, float] = {}
+        self.missed_at = -math.inf
+        # The newest instant of each symbol that the stream sent, in Unix seconds.
+        self._newest: dict[str, float] = {}
 
     def record(self, messages: list[Any], *, is_streamed: bool = True) -> None:
         """The messages of one frame, or of a snapshot."""
         wall, now = datetime.now(UTC), time.monotonic()
         prefix = lines.prefix(self._channel, None, wall)
         kept: list[bytes] = []
+        if not is_streamed:
+            self._look_for_missed(messages, now)
         for message in messages:
             try:
                 line = self._line(message, prefix, now)
@@ -81,9 +93,27 @@ class Marks:
         line = prefix + lines.encoded(message) + b"}\n"
         symbol: Any = message.get("S")
         self.last_at[symbol] = now
-        if message.get("T") != "q" or type(stamp) is not Timestamp:
+        if type(stamp) is not Timestamp:
+            return line
+        self._newest[symbol] = stamp.seconds
+        if message.get("T") != "q":
             return line
         return self._thinner.offer(symbol, stamp.seconds, _mid(message), line, now)
+
+    def _look_for_missed(self, messages: list[Any], now: float) -> None:
+        """Of a thin symbol nothing may come for long; silence alone tells nothing."""
+        live_since = self._stream.live_since
+        if live_since is None:
+            return
+        begin = live_since.timestamp() + CLOCKS_DIFFER_SECONDS
+        for message in messages:
+            try:
+                told = values.required_instant(message.get("t"), "t").timestamp()
+            except UnreadableError:
+                continue
+            known = self._newest.get(message.get("S"), 0)
+            if told > max(begin, known + CLOCKS_DIFFER_SECONDS):
+                self.missed_at = now
 
     def due(self, now: float) -> None:
         """Spool the quotes whose second is over; to be called every now and then."""

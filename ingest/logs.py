@@ -1,7 +1,8 @@
 """What the daemon says while it runs: one JSON object a line, with one ``action``.
 
 ``action`` is a fixed snake_case word that programs may rely on; docs/operating.md
-lists them all. What libraries log comes out as action ``library``. No secret that
+lists them all. What libraries log comes out as action ``library``. The same thing said
+too often within a minute is counted, and told as ``repeated`` later. No secret that
 ``configure`` was given is in any line, and logging never raises.
 """
 
@@ -24,8 +25,15 @@ from ingest.errors import UsageError
 
 FORMAT_VARIABLE = "EXCURSION_LOG_FORMAT"
 
-#: Seconds in which the same thing said by a library again is only counted.
+#: Seconds for which what is said too often is only counted.
 QUIET_SECONDS = 60.0
+
+#: How often within them a library may say the same,
+LIBRARY_TIMES = 1
+
+#: and how often these actions may come with the same ``code``: each message that is set
+#: aside is in raw.quarantine, and one bug of a sender makes hundreds.
+ACTION_TIMES = {"quarantined": 10}
 
 #: Different things that are remembered for that; the oldest is forgotten first.
 REMEMBERED = 500
@@ -35,6 +43,9 @@ LONGEST_TEXT = 16_000
 
 #: Levels of nesting that are told apart; deeper values become text.
 DEEPEST = 6
+
+#: A shorter secret is masked only where it is a whole word: within others it is chance.
+SHORTEST_WITHIN_WORDS = 6
 
 MASK = "***"
 
@@ -93,10 +104,18 @@ class Redactor:
     """Replaces secrets in texts, also percent-encoded, JSON-escaped and in reprs."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        patterns: dict[str, str] = {}
+        for secret in secrets:
+            is_short = len(secret.strip()) < SHORTEST_WITHIN_WORDS
+            for form in _forms(secret):
+                pattern = re.escape(form)
+                if not is_short:
+                    patterns[form] = pattern
+                else:
+                    patterns.setdefault(form, rf"(?<!\w){pattern}(?!\w)")
         # The longest first: a secret may begin with another one.
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, ordered)))
+        ordered = sorted(patterns, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(patterns[form] for form in ordered))
         self._is_idle = not ordered
 
     def text(self, text: str) -> str:
@@ -173,8 +192,9 @@ def configure(
     """Send all logging of the process to a stream, one line a record.
 
     ``stream``: default standard error. ``level``: of the project's own records;
-    libraries are heard from INFO (or ``level``, where that is higher). The form is
-    JSON, on a terminal a coloured line; EXCURSION_LOG_FORMAT=json|text decides.
+    libraries are heard from WARNING (or ``level``, where that is higher), with DEBUG
+    from INFO. The form is JSON, on a terminal a coloured line;
+    EXCURSION_LOG_FORMAT=json|text decides.
 
     Raises UsageError for a level or a form that does not exist.
     """
@@ -197,7 +217,9 @@ def configure(
     for old in [each for each in root.handlers if isinstance(each, LineHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(max(number, logging.INFO))
+    root.setLevel(
+        max(number, logging.WARNING) if number > logging.DEBUG else logging.INFO
+    )
     logging.getLogger("ingest").setLevel(number)
     logging.captureWarnings(True)
     threading.excepthook = _log_thread_failure
@@ -237,8 +259,8 @@ class LineHandler(logging.Handler):
         self._write = self._text if as_text else _json
         self._is_colored = is_colored
         self._clock = clock
-        # What a library said -> when it was last written, and how often not since.
-        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+        # What was said -> since when, how often it was written and how often not.
+        self._said: dict[tuple[str, int, str], tuple[float, int, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -258,18 +280,24 @@ class LineHandler(logging.Handler):
     def _line(self, record: logging.LogRecord) -> str | None:
         own: dict[str, object] | None = getattr(record, "excursion_fields", None)
         fields: dict[str, object]
+        repeated: int | None = 0
         if own is None:
-            repeated = self._repeated(record)
-            if repeated is None:
-                return None
+            # Libraries format before they log: what differs is mostly a number.
+            said = re.sub(r"\d+", "#", str(record.msg)[:500])
+            repeated = self._repeated(record, said, LIBRARY_TIMES)
             action = "library"
             fields = {"logger": record.name, "message": _message(record)}
-            if repeated:
-                fields["repeated"] = repeated
         elif _ACTION.fullmatch(str(record.msg)):
             action, fields = str(record.msg), own
+            if times := ACTION_TIMES.get(action):
+                said = f"{action} {self._redactor.plain(own.get('code'))}"
+                repeated = self._repeated(record, said, times)
         else:
             action, fields = "unnamed", {"message": record.msg, **own}
+        if repeated is None:
+            return None
+        if repeated:
+            fields = {**fields, "repeated": repeated}
         plain = {
             f"{key}_" if key in _RESERVED else key: self._redactor.plain(value)
             for key, value in fields.items()
@@ -279,17 +307,17 @@ class LineHandler(logging.Handler):
             plain["traceback"] = self._redactor.plain(text.rstrip())
         return self._write({**_head(record, action), **plain})
 
-    def _repeated(self, record: logging.LogRecord) -> int | None:
-        """How often this was left unsaid before; None: leave it unsaid again."""
-        # Libraries format before they log: what differs is mostly a number.
-        template = re.sub(r"\d+", "#", str(record.msg)[:500])
-        key, now = (record.name, record.levelno, template), self._clock()
-        written_at, unsaid = self._said.get(key, (-QUIET_SECONDS, 0))
-        if now - written_at < QUIET_SECONDS:
-            self._said[key] = (written_at, unsaid + 1)
+    def _repeated(self, record: logging.LogRecord, said: str, times: int) -> int | None:
+        """How often this was left unsaid before; None: leave it unsaid now too."""
+        key, now = (record.name, record.levelno, said), self._clock()
+        since, written, unsaid = self._said.get(key, (now, 0, 0))
+        if now - since >= QUIET_SECONDS:
+            since, written = now, 0
+        if written >= times:
+            self._said[key] = (since, written, unsaid + 1)
             return None
         self._said.pop(key, None)
-        self._said[key] = (now, 0)
+        self._said[key] = (since, written + 1, 0)
         if len(self._said) > REMEMBERED:
             del self._said[next(iter(self._said))]
         return unsaid
@@ -329,6 +357,21 @@ def _json(fields: dict[str, Any]) -> str:
 
 
 def _word(value: Any) -> str:
+    """A field's value; lists as ``a,b`` and objects as ``a:1,b:2``, where flat."""
+    parts: list[Any] = []
+    if isinstance(value, list):
+        parts = value
+    elif isinstance(value, dict):
+        parts = [part for pair in value.items() for part in pair]
+    if parts and not any(isinstance(part, list | dict) for part in parts):
+        words = [part if isinstance(part, str) else json.dumps(part) for part in parts]
+        apart = r"[\s=,:]" if isinstance(value, dict) else r"[\s=,]"
+        if all(word and not re.search(apart, word) for word in words):
+            if isinstance(value, dict):
+                words = [
+                    ":".join(pair) for pair in zip(words[::2], words[1::2], strict=True)
+                ]
+            return _printable(",".join(words))
     text = value if isinstance(value, str) else json.dumps(value)
     return _printable(json.dumps(text) if re.search(r"[\s=]", text) else text)
 

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Any
 
-from ingest.feed import market, rest
+from ingest.feed import market, rest, supervisor
 from ingest.feed.supervisor import Supervisor
 from ingest.intake import Marks
 from ingest.settings import IngestSettings
@@ -41,8 +41,6 @@ class Feed:
         )
         self._supervisor = Supervisor(self._make, settings.ingest.connect_seconds)
         self._task: asyncio.Task[None] | None = None
-        # Crypto trades at all hours.
-        self.is_open = channel == "crypto_data"
 
     def follow(self, symbols: set[str]) -> None:
         """Carry these symbols from now on; without any there is no connection."""
@@ -58,9 +56,7 @@ class Feed:
             self.stream.symbols = 0
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await supervisor.stop(self._task)
         self.marks.flush()
 
     def uncarried(self, now: float) -> set[str]:
@@ -86,13 +82,14 @@ class Feed:
             self.subscription,
             record=self.marks.record,
             has_room=lambda: not self._spool.is_full,
-            silent_seconds=self._silent_seconds,
+            is_mute=self._is_mute,
         )
         return stream
 
-    def _silent_seconds(self) -> float | None:
-        """How long the stream may be silent; while the market is closed, for ever."""
-        return self._settings.market_data.silent_seconds if self.is_open else None
+    def _is_mute(self, now: float, heard_at: float) -> bool:
+        """Whether REST told of newer marks since the stream fell silent."""
+        silent = self._settings.market_data.silent_seconds
+        return now - heard_at > silent and self.marks.missed_at > heard_at
 
 
 class Market:
@@ -137,11 +134,6 @@ class Market:
     async def stop(self) -> None:
         self._snapshots.stop()
         await asyncio.gather(*(feed.stop() for feed in self._feeds.values()))
-
-    def saw_clock(self, is_open: bool) -> None:
-        """REST says whether the market for stocks and options is open."""
-        for channel in ("stock_data", "option_data"):
-            self._feeds[channel].is_open = is_open
 
     def _uncarried(self) -> dict[str, set[str]]:
         now = time.monotonic()

@@ -23,7 +23,9 @@ class Derived:
 
     ``qty_before`` is what the stream said was held before the first execution, None
     where it did not say; ``cash`` what all executions took (buys) less what they gave;
-    ``lowest`` and ``highest`` are the smallest and largest signed quantity among them.
+    ``lowest`` and ``highest`` are the smallest and largest signed quantity among them;
+    ``traded_before`` what was executed before the opening that is stored, if there is
+    one; ``bought`` the sum of all purchases.
     """
 
     symbol: str
@@ -36,6 +38,8 @@ class Derived:
     highest: Decimal | None
     asset_class: str | None
     opening_qty: Decimal | None
+    traded_before: Decimal | None
+    bought: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,16 @@ class Opening:
 
 
 def is_refuted(ours: Derived | None, difference: Decimal) -> bool:
-    """Whether an opening is all that is too much: its trades were recorded since."""
+    """Whether an opening is all that is too much: its trades were recorded since.
+
+    That the difference is as large is not enough: the position may as well have gone,
+    by an expiry that is stated only tomorrow.
+    """
     return (
         ours is not None
         and ours.opening_qty is not None
         and difference == -ours.opening_qty
+        and ours.traded_before == ours.opening_qty
     )
 
 

@@ -22,6 +22,8 @@ class Progress:
         self.caught_up_to: datetime | None = _instant(said.get("caught_up_to"))
         self.non_trade_up_to: datetime | None = _instant(said.get("non_trade_up_to"))
         self.last_sweep: date | None = _date(said.get("last_sweep"))
+        #: The broker's id of the account, once it was asked for.
+        self.account_id: str | None = _string(said.get("account_id"))
         #: Whether the account's positions were never explained in full.
         self.is_unreconciled = not said.get("is_reconciled")
 
@@ -32,11 +34,12 @@ class Progress:
 
     def is_sweep_due(self, today: date) -> bool:
         """Once for each of the broker's dates, and at the first start."""
-        return self.last_sweep is None or today > self.last_sweep
+        return today != self.last_sweep
 
     def is_non_trade_due(self, now: datetime, every_seconds: float) -> bool:
         last = self.non_trade_up_to
-        return last is None or now - last >= timedelta(seconds=every_seconds)
+        # A clock that was set back is no reason to wait.
+        return last is None or abs(now - last) >= timedelta(seconds=every_seconds)
 
     def reached(self, broker_now: datetime) -> None:
         self.caught_up_to = broker_now
@@ -48,6 +51,11 @@ class Progress:
     def non_trade_reached(self, broker_now: datetime) -> None:
         self.non_trade_up_to = broker_now
 
+    def identified(self, account_id: str) -> None:
+        if self.account_id != account_id:
+            self.account_id = account_id
+            self._save()
+
     def reconciled(self) -> None:
         if self.is_unreconciled:
             self.is_unreconciled = False
@@ -58,6 +66,7 @@ class Progress:
             "caught_up_to": _text(self.caught_up_to),
             "non_trade_up_to": _text(self.non_trade_up_to),
             "last_sweep": _text(self.last_sweep),
+            "account_id": self.account_id,
             "is_reconciled": not self.is_unreconciled,
         }
         temporary = self._path.with_suffix(".new")
@@ -74,6 +83,10 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _text(value: date | None) -> str | None:

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ingest import logs, openings
-from ingest.catchup import Round
 from ingest.facts import BrokerPosition, UnreadableError
 from ingest.messages import positions
 from ingest.openings import Derived
@@ -89,16 +89,21 @@ class Reconciler:
         self._incidents: set[tuple[str, str]] = set()
         self._differences: dict[str, tuple[Decimal, Decimal]] = {}
 
-    def look(self, seen: Round, now: float | None = None) -> bool:
+    def look(
+        self,
+        positions: list[dict[str, Any]],
+        broker_now: datetime,
+        now: float | None = None,
+    ) -> bool:
         """Compare once; true where a position differs as it did not before.
 
         Raises what the database raises.
         """
         now = time.monotonic() if now is None else now
-        held = _held(seen.positions, self._account)
+        held = _held(positions, self._account)
         before = self._differences
         with closing(self._connect()) as connection:
-            self._look_at_positions(connection, held, seen, now)
+            self._look_at_positions(connection, held, broker_now, now)
             self._look_at_orders(connection, now)
         return not self._differences.items() <= before.items()
 
@@ -106,7 +111,7 @@ class Reconciler:
         self,
         connection: Connection,
         held: dict[str, BrokerPosition],
-        seen: Round,
+        broker_now: datetime,
         now: float,
     ) -> None:
         arguments = {
@@ -132,11 +137,12 @@ class Reconciler:
         confirmed = self._positions.confirmed(differences, now)
         has_pending = len(confirmed) < len(differences)
         for key in sorted(confirmed):
-            if self._is_settled(connection, derived.get(key), held.get(key), key, seen):
+            pair = derived.get(key), held.get(key)
+            if self._is_settled(connection, *pair, key, broker_now):
                 confirmed.discard(key)
                 continue
             broker, recorded = differences[key]
-            row, position = derived.get(key), held.get(key)
+            row, position = pair
             symbol = row.symbol if row else position.symbol if position else key
             self._incident(
                 connection,
@@ -154,7 +160,7 @@ class Reconciler:
         ours: Derived | None,
         theirs: BrokerPosition | None,
         key: str,
-        seen: Round,
+        broker_now: datetime,
     ) -> bool:
         """Make or take back the opening that a difference is about, if it is."""
         broker, recorded = self._differences[key]
@@ -170,7 +176,7 @@ class Reconciler:
         if opening is None:
             return False
         row = {**asdict(opening), "account": self._account}
-        row["opened_at"] = opening.opened_at or seen.broker_now
+        row["opened_at"] = opening.opened_at or broker_now
         with connection, connection.cursor() as cursor:
             Instruments().ensure(cursor, {(opening.symbol, opening.asset_class)})
             cursor.execute(statement("reconcile/insert_opening"), row)
@@ -245,5 +251,6 @@ def _key(symbol: str) -> str:
 
 def _is_equal(broker: Decimal, ours: Decimal, derived: Derived | None) -> bool:
     if derived is not None and derived.asset_class == "crypto":
-        return abs(broker - ours) <= CRYPTO_FEE * abs(ours)
+        traded = max(derived.bought or Decimal(0), abs(ours))
+        return abs(broker - ours) <= CRYPTO_FEE * traded
     return broker == ours

@@ -73,6 +73,12 @@ def read_lines(path: str) -> Iterator[bytes]:
     Raises UsageError where there is no such file, TruncatedRecordingError after the
     last readable line of a damaged .gz.
     """
+    for _, line in read_numbered_lines(path):
+        yield line
+
+
+def read_numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """As read_lines, each line with its number in the file, from 1."""
     with _opened(path) as stream:
         yield from _lines(stream, path)
 
@@ -84,7 +90,7 @@ def parse_line(raw: bytes) -> Entry:
         try:
             envelope = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            raise UnreadableError("not_json", f"not JSON: {error}") from None
+            raise UnreadableError("not_json", _not_json(error)) from None
         if type(envelope) is not dict:
             raise UnreadableError("bad_shape", "the line is not a JSON object")
         said, message = envelope.get("from"), envelope.get("msg")
@@ -110,6 +116,11 @@ def parse_line(raw: bytes) -> Entry:
     return Entry(raw, received_at, channel, account, facts)
 
 
+def _not_json(error: orjson.JSONDecodeError) -> str:
+    # A line is one line: the parser's "line 1" would be taken for the file's.
+    return f"not JSON: {error.msg}, at column {error.colno}"
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
@@ -130,13 +141,13 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _lines(stream: Any, path: str) -> Iterator[bytes]:
+def _lines(stream: Any, path: str) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
-        for number, line in enumerate(stream, start=1):  # noqa: B007
+        for number, line in enumerate(stream, start=1):
             stripped = line.strip()
             if stripped:
-                yield stripped
+                yield number, stripped
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TruncatedRecordingError(
             f"{path} is damaged after line {number:,} ({error}); what came before it is"

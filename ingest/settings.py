@@ -7,6 +7,7 @@ Reading only; nothing is connected to.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -23,14 +24,24 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 
 from ingest import config
 from ingest.errors import UsageError
+from ingest.settings_problems import Place, explain, refuse_unknown
 
 FILE_NAME = "excursion.toml"
+PAPER_HOST, LIVE_HOST = "paper-api.alpaca.markets", "api.alpaca.markets"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SIZES = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9./]*")
+HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+# As a container's environment and other programs write them.
+TRUTHS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]iB)?", re.IGNORECASE)
 
 
@@ -47,6 +58,29 @@ def _symbols(value: Any) -> Any:
     if isinstance(value, str):
         return [symbol for part in value.split(",") if (symbol := part.strip())]
     return value
+
+
+def _checked_symbols(symbols: list[str]) -> list[str]:
+    for symbol in symbols:
+        if not SYMBOL.fullmatch(symbol):
+            raise ValueError(
+                f"{symbol[:40]!r} is no symbol: upper-case letters, digits, . and /"
+            )
+    return symbols
+
+
+def _host(host: str) -> str:
+    """An address, or what may be a host's name; whether it exists is seen later."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        # A last label of digits would be an address that is none.
+        if labels[-1].isdecimal() or not all(map(HOST_LABEL.fullmatch, labels)):
+            raise ValueError(
+                "write an address of this machine, as 127.0.0.1, or its name"
+            ) from None
+    return host
 
 
 def _endpoint(schemes: tuple[str, str]) -> AfterValidator:
@@ -69,11 +103,17 @@ def _endpoint(schemes: tuple[str, str]) -> AfterValidator:
 HttpUrl = Annotated[str, _endpoint(("https", "http"))]
 SocketUrl = Annotated[str, _endpoint(("wss", "ws"))]
 Bytes = Annotated[int, BeforeValidator(_bytes)]
-Symbols = Annotated[list[str], BeforeValidator(_symbols)]
+Symbols = Annotated[
+    list[str], BeforeValidator(_symbols), AfterValidator(_checked_symbols)
+]
+Host = Annotated[str, AfterValidator(_host)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: http_port = true is no port. The environment's texts are converted before.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
 
 
 class Account(_Section):
@@ -84,6 +124,26 @@ class Account(_Section):
     paper: bool = True
     trading_url: HttpUrl | None = None
     stream_url: SocketUrl | None = None
+
+    @model_validator(mode="after")
+    def _is_one_account(self) -> Account:
+        """The keys of one go to the other otherwise, and are refused there."""
+        for name, url in (
+            ("trading_url", self.trading_url),
+            ("stream_url", self.stream_url),
+        ):
+            host = urlsplit(url or "").hostname
+            if host == (LIVE_HOST if self.paper else PAPER_HOST):
+                other = "live" if self.paper else "paper"
+                raise ValueError(
+                    f"{name} is the {other} account's: write paper ="
+                    f" {str(not self.paper).lower()}, or leave {name} out"
+                )
+        return self
+
+    @property
+    def kind(self) -> Literal["paper", "live"]:
+        return "paper" if self.paper else "live"
 
 
 class MarketData(_Section):
@@ -115,7 +175,7 @@ class Ingest(_Section):
 
     spool_limit: Bytes = Field(4 << 30, ge=1 << 20)
     commit_ms: float = Field(50, ge=1, le=200)
-    http_host: str = "127.0.0.1"
+    http_host: Host = "127.0.0.1"
     http_port: int = Field(9464, ge=0, le=65535)
     catchup_seconds: float = Field(30, ge=1, le=60)
     overlap_minutes: float = Field(15, ge=6)
@@ -151,6 +211,9 @@ class IngestSettings(_Section):
         return sorted(keys - self.accounts.keys())
 
 
+SECTIONS: dict[str, type[_Section]] = {"market_data": MarketData, "ingest": Ingest}
+
+
 def load(
     environ: Mapping[str, str] | None = None, *, cwd: Path | None = None
 ) -> IngestSettings:
@@ -161,46 +224,62 @@ def load(
             it never repeats a value that could be a key.
     """
     env = os.environ if environ is None else environ
-    here = Path.cwd() if cwd is None else cwd
-    found = _file(env, here)
+    found = file(env, cwd=cwd)
+    file_name = found.name if found else FILE_NAME
     given = _toml(found) if found else {}
     accounts = given.setdefault("accounts", {})
     if not isinstance(accounts, dict):
-        raise UsageError("[accounts] must be a table: write [accounts.main]")
+        raise UsageError(f"{file_name}: [accounts] must be a table: [accounts.main]")
     names = [*accounts, *_symbols(env.get("EXCURSION_ACCOUNTS", ""))]
     if not names and env.get("APCA_API_KEY_ID"):
         names = ["main"]
+    told = [variable for variable in env if env[variable]]
+    refuse_unknown(told, _variables(names), list(Account.model_fields))
     if not names:
         raise UsageError(
             "no account to record: write [accounts.main] with key_id and secret_key"
-            f" into {FILE_NAME}, or set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
+            f" into {file_name}, or set APCA_API_KEY_ID and APCA_API_SECRET_KEY"
         )
+    origins: dict[Place, str] = {}
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
             raise UsageError(
                 f"account name {name!r}: use letters, digits, - and _ (at most 63)"
             )
-        accounts[name] = _account(name, accounts.get(name, {}), env, len(names) == 1)
-    for section, model in (("market_data", MarketData), ("ingest", Ingest)):
-        given[section] = _overridden(given.get(section, {}), section, model, env)
+        said, where = _account(name, accounts.get(name, {}), env, len(names) == 1)
+        _check_keys(name, said, where, file_name)
+        accounts[name] = said
+        origins |= {("accounts", name, field): where[field] for field in where}
+    for section, model in SECTIONS.items():
+        said, where = _overridden(given.get(section, {}), section, model, env)
+        given[section] = said
+        origins |= {(section, field): where[field] for field in where}
     try:
         settings = IngestSettings.model_validate(given)
     except ValidationError as error:
-        raise UsageError(_explain(error, found)) from None
+        source = found.name if found else "settings"
+        raise UsageError(explain(error, IngestSettings, origins, source)) from None
     chosen = settings.market_data.account
     if chosen is not None and chosen not in settings.accounts:
-        raise UsageError(f"market_data.account: there is no account {chosen!r}")
+        place = ("market_data", "account")
+        origin = origins.get(place) or f"{file_name}: market_data.account"
+        raise UsageError(f"{origin}: there is no account {chosen!r}")
     return settings
 
 
-def _file(env: Mapping[str, str], cwd: Path) -> Path | None:
+def file(
+    environ: Mapping[str, str] | None = None, *, cwd: Path | None = None
+) -> Path | None:
+    """The file that is read; None: only the environment. UsageError: it is missing."""
+    env = os.environ if environ is None else environ
+    here = Path.cwd() if cwd is None else cwd
     named = env.get("EXCURSION_CONFIG", "").strip()
     if named:
-        path = cwd / named
+        path = here / named
         if not path.is_file():
             raise UsageError(f"EXCURSION_CONFIG: there is no file {named}")
         return path
-    for folder in dict.fromkeys((cwd, config.load({}, cwd=cwd).root)):
+    for folder in dict.fromkeys((here, config.load({}, cwd=here).root)):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
     return None
@@ -215,8 +294,10 @@ def _toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path.name}: {error.strerror}") from None
 
 
-def _account(name: str, given: Any, env: Mapping[str, str], is_only: bool) -> Any:
-    """An account's table with what the environment says of it.
+def _account(
+    name: str, given: Any, env: Mapping[str, str], is_only: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """An account's table with what the environment says of it, and by which variables.
 
     For account ``my-bot`` that is EXCURSION_MY_BOT_KEY_ID and so on, each also as
     a _FILE that holds the value (a container's secret); for the only account also
@@ -224,49 +305,91 @@ def _account(name: str, given: Any, env: Mapping[str, str], is_only: bool) -> An
     """
     if not isinstance(given, dict):
         raise UsageError(f"accounts.{name} must be a table: write [accounts.{name}]")
-    prefix = f"EXCURSION_{name.upper().replace('-', '_')}_"
-    said = dict(given)
+    said, origins = dict(given), {}
     if is_only:
         alpaca = {"key_id": "APCA_API_KEY_ID", "secret_key": "APCA_API_SECRET_KEY"}
-        said.update({key: env[n] for key, n in alpaca.items() if env.get(n)})
+        for field, variable in alpaca.items():
+            if env.get(variable):
+                said[field], origins[field] = env[variable], variable
         if url := env.get("APCA_API_BASE_URL"):
             # Alpaca's own tools take it with and without the version.
             said["trading_url"] = re.sub(r"/v2/?$", "", url)
             said["paper"] = "paper" in url
-    for field in Account.model_fields:
-        variable = prefix + field.upper()
+            origins["trading_url"] = "APCA_API_BASE_URL"
+    for field, info in Account.model_fields.items():
+        variable = _variable(name, field)
         if env.get(variable):
-            said[field] = env[variable]
+            text = env[variable]
         elif path := env.get(f"{variable}_FILE"):
+            variable += "_FILE"
             try:
-                said[field] = Path(path).read_text(encoding="utf-8").strip()
+                text = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
-                raise UsageError(f"{variable}_FILE: cannot read {path}") from None
-        if field in ("key_id", "secret_key") and not said.get(field):
+                raise UsageError(f"{variable}: cannot read {path}") from None
+        else:
+            continue
+        said[field], origins[field] = _converted(text, info.annotation), variable
+    return said, origins
+
+
+def _check_keys(
+    name: str, said: Mapping[str, Any], origins: Mapping[str, str], file_name: str
+) -> None:
+    for field in ("key_id", "secret_key"):
+        if not said.get(field):
             raise UsageError(
-                f"accounts.{name}.{field} is missing: set it in {FILE_NAME} or"
-                f" {variable} in the environment"
+                f"accounts.{name}.{field} is missing: set it in {file_name} or"
+                f" {_variable(name, field)} in the environment"
             )
-    return said
+        if str(said[field]).endswith(("...", "…")):
+            origin = origins.get(field) or f"{file_name}: accounts.{name}.{field}"
+            raise UsageError(
+                f"{origin}: that is the example's placeholder: write your own key"
+            )
 
 
 def _overridden(
     given: Any, section: str, model: type[_Section], env: Mapping[str, str]
-) -> Any:
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A section's table with what the environment says, and by which variables."""
     if not isinstance(given, dict):
         raise UsageError(f"[{section}] must be a table")
-    names = {field: f"EXCURSION_{field.upper()}" for field in model.model_fields}
-    if section == "market_data":
-        names["account"] = "EXCURSION_MARKET_DATA_ACCOUNT"
-    said = {field: env[name] for field, name in names.items() if env.get(name)}
-    return {**given, **said}
+    said, origins = dict(given), {}
+    for field, info in model.model_fields.items():
+        variable = _variable(section if field == "account" else "", field)
+        if env.get(variable):
+            said[field] = _converted(env[variable], info.annotation)
+            origins[field] = variable
+    return said, origins
 
 
-def _explain(error: ValidationError, path: Path | None) -> str:
-    """The first mistake in one line, without the value: it may be a key."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{path.name if path else 'settings'}: there is no setting {where}"
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {said[:1].lower()}{said[1:]}"
+def _variable(owner: str, field: str) -> str:
+    """The environment's name of a setting; ``owner``: an account, or nothing."""
+    parts = ["EXCURSION", *filter(None, [owner.replace("-", "_")]), field]
+    return "_".join(parts).upper()
+
+
+def _variables(accounts: list[str]) -> list[str]:
+    """All variables that settings of these accounts are read from."""
+    found = [
+        _variable(section if field == "account" else "", field)
+        for section, model in SECTIONS.items()
+        for field in model.model_fields
+    ]
+    for name in accounts:
+        own = [_variable(name, field) for field in Account.model_fields]
+        found += [*own, *(f"{variable}_FILE" for variable in own)]
+    return found
+
+
+def _converted(text: str, annotation: Any) -> Any:
+    """The environment knows texts only; one that does not fit is refused later."""
+    text = text.strip()
+    if annotation is bool:
+        return TRUTHS.get(text.lower(), text)
+    if annotation in (int, float):
+        try:
+            return annotation(text)
+        except ValueError:
+            return text
+    return text

@@ -15,12 +15,15 @@ from typing import Any
 
 from ingest import logs
 from ingest.catchup import Client
-from ingest.errors import ExcursionError
 from ingest.settings import MarketData
 
 LOG = logs.get(__name__)
 
 SYMBOLS_PER_REQUEST = 100
+# Answers to a request that is wrong itself, and for how long such a symbol is left out.
+REFUSALS = frozenset({400, 404, 422})
+REFUSED_SECONDS = 3600.0
+REMEMBERED = 10_000
 
 
 class Snapshots(threading.Thread):
@@ -59,20 +62,40 @@ class Snapshots(threading.Thread):
                 }
                 if due:
                     self._ask(channel, sorted(due), now)
+                    self._forget(now)
 
     def _ask(self, channel: str, symbols: list[str], now: float) -> None:
         for symbol in symbols:
             self._next_at[symbol] = now + self._settings.snapshot_seconds
         remaining = iter(symbols)
         while batch := list(islice(remaining, SYMBOLS_PER_REQUEST)):
-            try:
-                for found in self._pages(channel, batch):
-                    self._record(channel, list(_messages(found)))
-            except (ExcursionError, AttributeError, TypeError) as error:
-                if not self._stopping.is_set():
-                    reason = " ".join(str(error).split())
-                    LOG.warning("snapshots_failed", channel=channel, reason=reason)
+            self._ask_for(channel, batch, now)
+
+    def _ask_for(self, channel: str, symbols: list[str], now: float) -> None:
+        try:
+            for found in self._pages(channel, symbols):
+                self._record(channel, list(_messages(found)))
+        except Exception as error:  # noqa: BLE001 - the other symbols must not wait
+            if self._stopping.is_set():
                 return
+            is_refused = getattr(error, "status", None) in REFUSALS
+            if is_refused and len(symbols) > 1:
+                # One symbol that the broker does not know spoils them all: find it.
+                middle = len(symbols) // 2
+                self._ask_for(channel, symbols[:middle], now)
+                self._ask_for(channel, symbols[middle:], now)
+                return
+            if is_refused:
+                self._next_at[symbols[0]] = now + REFUSED_SECONDS
+            reason = " ".join(str(error).split())
+            LOG.warning(
+                "snapshots_failed", channel=channel, reason=reason, symbols=len(symbols)
+            )
+
+    def _forget(self, now: float) -> None:
+        """Symbols come and go for months."""
+        if len(self._next_at) > REMEMBERED:
+            self._next_at = {s: at for s, at in self._next_at.items() if at > now}
 
     def _pages(self, channel: str, symbols: list[str]) -> Iterator[dict[str, Any]]:
         asked: dict[str, Any] = {"symbols": ",".join(symbols)}
@@ -87,9 +110,10 @@ class Snapshots(threading.Thread):
         while True:
             answer = self._client.read(path, asked, version)
             yield answer.get("snapshots") or {}
-            if not answer.get("next_page_token"):
+            token = answer.get("next_page_token")
+            if not token or token == asked.get("page_token"):
                 return
-            asked["page_token"] = answer["next_page_token"]
+            asked["page_token"] = token
 
 
 def _messages(snapshots: dict[str, Any]) -> Iterator[dict[str, Any]]:

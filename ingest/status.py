@@ -23,8 +23,8 @@ from ingest.sql import statement
 DEFAULT_PORT = 9464
 PORT_VARIABLE = "EXCURSION_HTTP_PORT"
 
-#: Exit statuses besides 0.
-ALARMS, NOT_RUNNING = 1, 3
+#: Exit statuses besides 0: there are alarms or it is not ready, and nothing answers.
+NOT_WELL, NOT_RUNNING = 1, 3
 
 #: Seconds to wait for the daemon, which answers in milliseconds or hangs.
 PATIENCE = 3.0
@@ -38,7 +38,8 @@ class Report:
     """Both answers. Where ``daemon`` is None, ``daemon_problem`` says why.
 
     ``daemon`` is the document of /status; ``heartbeats`` are rows of raw.heartbeats
-    with ``beat_age_seconds``, by the database's clock.
+    with ``beat_age_seconds``, by the database's clock; ``started_at`` is None in those
+    of an ingester that stopped by itself.
     """
 
     port: int
@@ -52,7 +53,8 @@ class Report:
     def exit_status(self) -> int:
         if self.daemon is None:
             return NOT_RUNNING
-        return ALARMS if self.daemon["alarms"] else 0
+        is_well = self.daemon["is_ready"] and not self.daemon["alarms"]
+        return 0 if is_well else NOT_WELL
 
     def as_json(self) -> str:
         """One JSON object, with both answers as they came."""

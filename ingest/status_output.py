@@ -65,14 +65,7 @@ def _show_heading(said: dict[str, Any], console: Console) -> None:
 
 
 def _show_without_daemon(report: Report, console: Console) -> None:
-    # One word as a state, the rest as it was said.
-    word = "not running"
-    problem = str(report.daemon_problem)
-    rest = problem.removeprefix(word).lstrip(": ")
-    if problem.startswith(word):
-        _print_marked(console, word, BAD, rest)
-    else:
-        _print_marked(console, "no answer", BAD, problem.removeprefix("no answer "))
+    _print_marked(console, *_not_answering(report))
     if report.database_problem:
         _print_marked(console, "database", BAD, report.database_problem)
         return
@@ -81,22 +74,55 @@ def _show_without_daemon(report: Report, console: Console) -> None:
         return
     table = new_table("account", "last beat", "stream", "last event", "spool")
     for beat in report.heartbeats:
+        live = "was live" if beat["live_since"] else "was not live"
+        depth = beat["spool_depth"]
         table.add_row(
             beat["account_name"],
             _ago(beat["beat_age_seconds"]),
-            "was live" if beat["live_since"] else "was not live",
+            "stopped" if _is_stopped(beat) else live,
             _instant(beat["last_event_at"]),
-            _bytes(beat["spool_depth"]),
+            _bytes(depth) if depth else NONE,
         )
     _section(console, "Last heartbeats", table)
-    ages = [beat["beat_age_seconds"] for beat in report.heartbeats]
-    if any(seconds is not None and seconds < OLD_BEAT for seconds in ages):
+    if any(beat["spool_depth"] for beat in report.heartbeats):
+        console.print()
+        print_line(
+            console, "What was in the spool is on disk: the next start writes it."
+        )
+    if any(_is_young(beat) and not _is_stopped(beat) for beat in report.heartbeats):
         console.print()
         print_line(
             console,
-            "As young a heartbeat means that an ingester stopped just now, or runs on"
-            " another machine or with another http_port (--port).",
+            "So young a heartbeat means that an ingester was killed just now, or runs"
+            " on another machine or with another http_port (--port).",
         )
+
+
+def _not_answering(report: Report) -> tuple[str, str, str]:
+    """A state word, its style, and the rest: how it ended, where that is known."""
+    word, problem = "not running", str(report.daemon_problem)
+    if not problem.startswith(word):
+        return "no answer", BAD, problem.removeprefix("no answer ")
+    why = problem.removeprefix(word).lstrip(": ")
+    known = [beat for beat in report.heartbeats if beat["beat_at"] is not None]
+    if not known:
+        return word, BAD, why
+    last = max(known, key=lambda beat: beat["beat_at"])
+    ago = _ago(last["beat_age_seconds"])
+    if _is_stopped(last):
+        return "stopped", SOON, f"{ago}; {why}"
+    if _is_young(last):
+        return word, BAD, why
+    return word, BAD, f"last heartbeat {ago}, it did not stop by itself; {why}"
+
+
+def _is_stopped(beat: dict[str, Any]) -> bool:
+    return beat["beat_at"] is not None and beat["started_at"] is None
+
+
+def _is_young(beat: dict[str, Any]) -> bool:
+    seconds = beat["beat_age_seconds"]
+    return seconds is not None and seconds < OLD_BEAT
 
 
 def _streams_table(streams: list[dict[str, Any]]) -> Table:
@@ -237,7 +263,7 @@ def _print_wrapped(console: Console, head: Text, indent: int, rest: str | Text) 
 def _shares(counts: dict[str, int], noun: str) -> str:
     total = sum(counts.values())
     if not total:
-        return f"no {noun} yet"
+        return "nothing"
     plural = noun if total == 1 else f"{noun}s"
     each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{total:,} {plural} ({each})"

@@ -28,9 +28,9 @@ class Told:
     def take(self, message: Any) -> None:
         """A frame of the stream; one of another shape tells nothing."""
         data = message.get("data") if isinstance(message, dict) else None
-        order = data.get("order") if isinstance(data, dict) else None
-        if not isinstance(order, dict):
+        if not isinstance(data, dict) or not isinstance(data.get("order"), dict):
             return
+        order = data["order"]
         legs = order.get("legs")
         with self._lock:
             for one in (order, *(legs if isinstance(legs, list) else ())):
@@ -40,6 +40,10 @@ class Told:
                     self._orders[order_id] = bool(ended)
                     key = (order_id, _plain(one.get("filled_qty")))
                     self._executions[key] = None
+            executions = data.get("legs")
+            for one in (data, *(executions if isinstance(executions, list) else ())):
+                if isinstance(one, dict) and one.get("execution_id"):
+                    self._executions["", str(one["execution_id"]).lower()] = None
             while len(self._orders) > REMEMBERED:
                 self._orders.popitem(last=False)
             while len(self._executions) > REMEMBERED:
@@ -56,9 +60,11 @@ class Told:
 
     def execution(self, row: dict[str, Any]) -> bool:
         """Whether it told the execution of REST's FILL row."""
-        key = (str(row.get("order_id")), _plain(row.get("cum_qty")))
+        # By its id, or by its place: neither alone is promised to be the stream's.
+        place = (str(row.get("order_id")), _plain(row.get("cum_qty")))
+        own = ("", str(row.get("id")).partition("::")[2].lower())
         with self._lock:
-            return key in self._executions
+            return place in self._executions or own in self._executions
 
 
 class MissedByStream:

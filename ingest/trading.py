@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from ingest.account import AccountThread
+from ingest.feed import supervisor
 from ingest.feed.supervisor import Supervisor
 from ingest.feed.trading import WatchedTradingStream
 from ingest.intake import TradeUpdates
@@ -66,9 +67,7 @@ class Trading:
 
     async def stop(self) -> None:
         self._thread.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await supervisor.stop(self._task)
 
     def restart_soon(self, loop: asyncio.AbstractEventLoop, reason: str) -> None:
         """From another thread: replace the stream."""

@@ -7,6 +7,7 @@ streams, so that a position is marked from its first second on.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -21,9 +22,9 @@ CHANNEL_OF = {
 }
 # After these an order is not waited for any more. A fill may still come: then the
 # symbol is held, or was marked until just before.
-FINAL = frozenset({
-    "filled", "canceled", "expired", "rejected", "replaced", "done_for_day",
-})  # fmt: skip
+FINAL = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+# REST's lists lag behind the stream: what a frame told is not forgotten for them.
+FRESH_SECONDS = 60.0
 # Ended orders that are remembered, so that a late frame does not revive one.
 REMEMBERED = 10_000
 
@@ -37,13 +38,19 @@ class Watchlist:
         self._held: dict[str, set[str]] = {}
         self._live: dict[str, dict[str, set[str]]] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
+        # Held, as a frame told: until when REST need not agree.
+        self._fresh: dict[tuple[str, str], float] = {}
+        self._listed: dict[str, set[str]] = {}
         self._always = set(always)
         self._classes: dict[str, str | None] = {}
 
     def symbols(self) -> dict[str, set[str]]:
         """The symbols wanted of each channel of recordings."""
         with self._lock:
+            now = time.monotonic()
+            self._fresh = {key: at for key, at in self._fresh.items() if at > now}
             wanted = set(self._always).union(*self._held.values())
+            wanted.update(symbol for _, symbol in self._fresh)
             for orders in self._live.values():
                 wanted.update(*orders.values())
             found: dict[str, set[str]] = {name: set() for name in CHANNEL_OF.values()}
@@ -68,8 +75,10 @@ class Watchlist:
             for symbol, quantity in quantities.items():
                 if _is_zero(quantity):
                     self._held.get(account, set()).discard(symbol)
+                    self._fresh.pop((account, symbol), None)
                 else:
                     self._held.setdefault(account, set()).add(symbol)
+                    self._fresh[account, symbol] = time.monotonic() + FRESH_SECONDS
 
     def saw_positions(self, account: str, rows: Iterable[dict[str, Any]]) -> None:
         """All positions of an account, as REST lists them."""
@@ -82,7 +91,12 @@ class Watchlist:
     def saw_open_orders(self, account: str, rows: Iterable[dict[str, Any]]) -> None:
         """All open orders of an account, as REST lists them."""
         with self._lock:
-            self._live[account] = {}
+            listed = {str(row.get("id")) for row in rows}
+            live = self._live.setdefault(account, {})
+            # One that a frame told since the list was asked for stays one more round.
+            for order_id in self._listed.get(account, set()) - listed:
+                live.pop(order_id, None)
+            self._listed[account] = listed | live.keys()
             for row in rows:
                 self._order(account, row)
 

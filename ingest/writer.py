@@ -55,6 +55,13 @@ set local enable_mergejoin = off;
 select pg_advisory_xact_lock(%s)
 """
 
+# What the database says of a row that it will never take.
+REFUSALS = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    psycopg2.errors.ProgramLimitExceeded,
+)
+
 # A deadlock is possible only with a foreign writer, and then passes.
 ATTEMPTS = 3
 
@@ -93,7 +100,7 @@ class Writer:
                 self._roll_back()
                 if attempt == ATTEMPTS:
                     raise
-            except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+            except REFUSALS as error:
                 self._roll_back()
                 return self._write_halves(entries, str(error).partition("\n")[0])
             except psycopg2.OperationalError as error:

@@ -62,7 +62,15 @@ FIRST_LINE = "This is excursion's stand-in, not Alpaca: it trades nothing, on lo
     "fault_settings",
     multiple=True,
     metavar="PART.NAME=VALUE",
-    help="What goes wrong from the start, as in trading.repeat=3.",
+    help="What goes wrong from the start, as in trading.repeat=3; --faults lists all.",
+)
+@click.option(
+    "--faults",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, is_wanted: _list_faults(context, is_wanted),
+    help="List what can go wrong, with defaults, and exit.",
 )
 @click.option(
     "--settings",
@@ -117,7 +125,7 @@ def _faults(settings: tuple[str, ...]) -> Faults:
     import orjson
     from pydantic import ValidationError
 
-    from standin.faults import Faults
+    from standin.faults import Faults, explain
 
     faults = Faults()
     for setting in settings:
@@ -131,8 +139,18 @@ def _faults(settings: tuple[str, ...]) -> Faults:
         try:
             faults.change({part: {name: value} if has_name else value})
         except ValidationError as error:
-            raise UsageError(f"--fault {setting}: {error.errors()[0]['msg']}") from None
+            raise UsageError(f"--fault {setting}: {explain(error)}") from None
     return faults
+
+
+def _list_faults(context: click.Context, is_wanted: bool) -> None:
+    from standin.faults import described
+
+    if not is_wanted:
+        return
+    for name, meaning in described():
+        click.echo(f"{name:<34}  {meaning}")
+    context.exit()
 
 
 async def _serve(
@@ -190,9 +208,16 @@ def _introduce(
     standin: StandIn, keys: Keys, control: Control, settings: Path | None
 ) -> None:
     """Say what this is, and print or write the settings that lead here."""
-    click.echo(f"{FIRST_LINE} http://127.0.0.1:{standin.port}")
     playback = control.playback
     plan = playback.plan if playback is not None else None
+    text = _settings(standin.port, keys, plan)
+    if settings is not None:
+        # Before anything is announced that does not come to pass.
+        try:
+            settings.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--settings {settings}: {error.strerror}") from None
+    click.echo(f"{FIRST_LINE} http://127.0.0.1:{standin.port}")
     if plan is not None:
         pace = f"at {plan.speed:g} times real time" if plan.speed else "at once"
         when = "when everybody listens (or Enter)" if plan.wait else "now"
@@ -201,14 +226,9 @@ def _introduce(
             f"plays {count:,} messages {pace}, starting {when};"
             f" {left_out:,} lines are not Alpaca's and are left out"
         )
-    text = _settings(standin.port, keys, plan)
     if settings is None:
         click.echo(f"settings of the ingester (TOML):\n\n{text}", nl=False)
     else:
-        try:
-            settings.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--settings {settings}: {error.strerror}") from None
         click.echo(f"settings of the ingester: EXCURSION_CONFIG={settings.absolute()}")
     sys.stdout.flush()
 

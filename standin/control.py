@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
+from standin.faults import explain
 from standin.playback import Playback
 from standin.server import StandIn, answer
 
@@ -42,9 +43,7 @@ class Control:
         try:
             self._standin.faults.change(changes)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            return answer({"message": f"{where}: {first['msg']}"}, 422)
+            return answer({"message": explain(error)}, 422)
         return answer(self._standin.faults.model_dump())
 
     async def _state(self, request: web.Request) -> web.Response:

@@ -7,9 +7,14 @@ object with the fields to change to /standin/faults, as in
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class _Faults(BaseModel):
@@ -128,7 +133,8 @@ class RestFaults(_Faults):
     """Faults of REST.
 
     Attributes:
-        answers: See RestAnswer; the first that fits is used.
+        answers: Wrong answers, with the fields of RestAnswer; the first that fits
+            is used.
         activities_lag: Seconds from a fill to its row in the activities.
         orders_lag: Seconds from an event to the order's new state.
         positions_lag: Seconds from a fill to the new position.
@@ -140,6 +146,7 @@ class RestFaults(_Faults):
             right one; ``cum_qty`` stays.
         enforce_rate_limit: More than ``rate_limit`` requests of a key within a
             minute get 429.
+        rate_limit: For enforce_rate_limit.
     """
 
     answers: list[RestAnswer] = Field(default_factory=list)
@@ -175,7 +182,14 @@ class RestFaults(_Faults):
 
 
 class Faults(_Faults):
-    """All faults; ``clock_skew`` is in seconds and added to the stand-in's clock."""
+    """All faults.
+
+    Attributes:
+        trading: See TradingFaults.
+        data: See DataFaults.
+        rest: See RestFaults.
+        clock_skew: Seconds that are added to the stand-in's clock.
+    """
 
     trading: TradingFaults = Field(default_factory=TradingFaults)
     data: DataFaults = Field(default_factory=DataFaults)
@@ -201,3 +215,63 @@ class Faults(_Faults):
             for name in type(mine).model_fields:
                 setattr(mine, name, getattr(theirs, name))
         self.clock_skew = checked.clock_skew
+
+
+PARTS = ("trading", "data", "rest")
+
+
+def described() -> Iterator[tuple[str, str]]:
+    """Each fault as ``part.name=default``, and its meaning in one line."""
+    for part, model in (
+        ("trading", TradingFaults),
+        ("data", DataFaults),
+        ("rest", RestFaults),
+    ):
+        yield from _fields(f"{part}.", model)
+    yield from _fields("rest.answers[].", RestAnswer)
+    for name, meaning in _fields("", Faults):
+        if name.partition("=")[0] not in PARTS:
+            yield name, meaning
+
+
+def _fields(prefix: str, model: type[_Faults]) -> Iterator[tuple[str, str]]:
+    _, _, text = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")
+    # A continuation is indented deeper than the name that it belongs to.
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
+    meanings = {name: " ".join(said.split()) for name, said in entries}
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = default if isinstance(default, str) else _json(default)
+        meaning = meanings[name].replace("``", "")
+        choices = get_args(field.annotation)
+        if choices and all(isinstance(choice, str) for choice in choices):
+            meaning += f" One of: {', '.join(choices)}."
+        yield f"{prefix}{name}={shown}", meaning
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    return json.dumps(value)
+
+
+def explain(error: ValidationError) -> str:
+    """The first mistake in one line; for a name that does not exist, those that do."""
+    first = error.errors()[0]
+    *within, name = map(str, first["loc"])
+    where = ".".join([*within, name])
+    if first["type"] == "extra_forbidden":
+        model: Any = Faults
+        if within:
+            model = (
+                RestAnswer if len(within) > 1 else type(getattr(Faults(), within[0]))
+            )
+        names = list(model.model_fields)
+        near = get_close_matches(name, names, 1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        owner = ".".join(within) + " has" if within else "there are"
+        return f"there is no fault {where}{meant}; {owner} {', '.join(names)}"
+    if first["type"] == "model_type" and name in PARTS:
+        return f"{name} is a group of faults: write {name}.NAME=VALUE"
+    said = first["msg"]
+    return f"{where}: {said[:1].lower()}{said[1:]}"

@@ -137,11 +137,16 @@ class TradingStream:
             self._deliver(name, orjson.dumps(frame))
             return
         count = self._counts[name] = self._counts.get(name, 0) + 1
-        if faults.drop_every and count % faults.drop_every == 0:
-            return
-        if faults.drop and _names(frame) & set(faults.drop):
-            return
-        raw = orjson.dumps(frame)
+        is_dropped = faults.drop_every and count % faults.drop_every == 0
+        if not is_dropped and not (faults.drop and _names(frame) & set(faults.drop)):
+            self._send(name, orjson.dumps(frame))
+        # After a frame that was dropped as well: every n-th counts them all.
+        if faults.disconnect_every and count % faults.disconnect_every == 0:
+            self.cut(name, faults.disconnect_how)
+
+    def _send(self, name: str, raw: bytes) -> None:
+        """Send as often and in such an order as the faults say."""
+        faults = self.faults
         if faults.shuffle:
             waiting = self._shuffled.setdefault(name, [])
             if not waiting:
@@ -153,8 +158,6 @@ class TradingStream:
         else:
             for _ in range(faults.repeat):
                 self._deliver(name, raw)
-        if faults.disconnect_every and count % faults.disconnect_every == 0:
-            self.cut(name, faults.disconnect_how)
 
     def _flush(self, name: str) -> None:
         waiting = self._shuffled.pop(name, [])

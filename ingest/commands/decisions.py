@@ -17,16 +17,14 @@ def record_decisions(source: str) -> None:
     what was null. A pipe may stay open for days: each line is in the database within
     a second or so. Ends at the end of the input, on Ctrl-C or SIGTERM.
 
-    Exit status 1 if anything was quarantined or refused.
+    A column that is not known is told and not kept, the rest of its row is.
+
+    Exit status 1 if anything was quarantined, refused or not kept.
     """
     from ingest.database import connect
     from ingest.decisions import print_summary, record
 
     summary = record(connect, source, notice=lambda text: click.echo(text, err=True))
     print_summary(summary)
-    bad = sum(summary.quarantined.values()) + sum(summary.refused.values())
-    if bad:
-        raise ExcursionError(
-            f"{bad:,} of {summary.lines:,} lines"
-            f" {'was' if bad == 1 else 'were'} not written: see above"
-        )
+    if summary.complaint:
+        raise ExcursionError(summary.complaint)

@@ -16,7 +16,8 @@ import click
 def status(context: click.Context, port: int | None, as_json: bool) -> None:
     """Tell how the running ingester is doing: its streams, accounts and spool.
 
-    Exit status 1 if something needs a look, 3 if no ingester answers.
+    Exit status 1 if something needs a look or is not recorded right now, 3 if no
+    ingester answers.
     """
     from rich.console import Console
 

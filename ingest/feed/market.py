@@ -26,24 +26,43 @@ KINDS = ("quotes", "trades")
 SYMBOL_LIMIT = 405
 # How long a changed subscription may go without an acknowledgement.
 ACKNOWLEDGE_SECONDS = 5.0
+# How long a limit that was lowered stays so.
+LOWERED_SECONDS = 6 * 3600.0
 
 
 @dataclass
 class Subscription:
     """Which symbols one stream should carry, outliving its connections.
 
-    ``limit`` shrinks where the broker refuses more. ``carried``: symbols that the
+    ``limit`` shrinks where the broker refuses more, until ``ceiling`` is tried again.
+    ``carried``: symbols that the
     broker acknowledged; empty while the stream is not live.
     """
 
-    limit: int
+    ceiling: int
     wanted: list[str] = field(default_factory=list)
     carried: set[str] = field(default_factory=set)
+    limit: int = field(init=False)
+    lowered_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.limit = self.ceiling
 
     @property
     def symbols(self) -> set[str]:
         """The symbols to ask the stream for, those wanted the longest first."""
         return set(self.wanted[: self.limit])
+
+    def lower(self, now: float) -> None:
+        """Ask for half as many from now on; for one at least, or nobody would know."""
+        asked = min(self.limit, len(self.wanted))
+        self.limit = max(len(self.carried), asked // 2, 1)
+        self.lowered_at = now
+
+    def raise_again(self, now: float) -> None:
+        """Plans change, and the first refusal may have been about something else."""
+        if self.lowered_at is not None and now - self.lowered_at > LOWERED_SECONDS:
+            self.limit, self.lowered_at = self.ceiling, None
 
     def want(self, symbols: set[str]) -> None:
         stay = [symbol for symbol in self.wanted if symbol in symbols]
@@ -73,14 +92,14 @@ class Watched:
         subscription: Subscription,
         record: Callable[[list[Any]], None],
         has_room: Callable[[], bool],
-        silent_seconds: Callable[[], float | None],
+        is_mute: Callable[[float, float], bool],
     ) -> None:
-        """``silent_seconds``: how long it may carry nothing; None: for ever."""
+        """``is_mute(now, heard_at)``: whether it should have sent something since."""
         self.state = state
         self._subscription = subscription
         self._record = record
         self._has_room = has_room
-        self._silent_seconds = silent_seconds
+        self._is_mute = is_mute
         self._asked_at: float | None = None
         self._heard_at = time.monotonic()
         self._set_handlers(subscription.symbols)
@@ -93,14 +112,14 @@ class Watched:
 
     async def tick(self, now: float) -> str | None:
         subscription = self._subscription
+        subscription.raise_again(now)
         if not subscription.symbols:
             return "no symbols to carry"
         await self._follow(subscription.symbols, now)
         if not self.state.is_live:
             return None
-        limit = self._silent_seconds()
-        if limit is not None and now - self._heard_at > limit:
-            return f"no data for {limit:g} s"
+        if self._is_mute(now, self._heard_at):
+            return f"no data for {now - self._heard_at:.0f} s, while REST has newer"
         return None
 
     async def _follow(self, symbols: set[str], now: float) -> None:
@@ -200,12 +219,9 @@ class Watched:
 
     def _lower_limit(self) -> None:
         """The broker refused all of a subscription: ask for half as many symbols."""
-        subscription = self._subscription
-        asked = min(subscription.limit, len(subscription.wanted))
-        subscription.limit = max(len(subscription.carried), asked // 2)
-        LOG.warning(
-            "symbol_limit_lowered", stream=self.state.name, limit=subscription.limit
-        )
+        self._subscription.lower(time.monotonic())
+        limit = self._subscription.limit
+        LOG.warning("symbol_limit_lowered", stream=self.state.name, limit=limit)
 
 
 class WatchedStocks(Watched, StockDataStream):

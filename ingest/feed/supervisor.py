@@ -9,7 +9,6 @@ connection a deadline to become live, and starts a new stream where it is missed
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from typing import Any, Protocol
@@ -63,6 +62,7 @@ class Supervisor:
 
     async def run(self) -> None:
         while True:
+            self._restart = None
             stream: Stream = self._make()
             state = stream.state
             started = time.monotonic()
@@ -108,13 +108,17 @@ class Supervisor:
 async def _end(stream: Stream, task: asyncio.Task[None]) -> None:
     """Stop the task and give the connection back, whatever state it is in."""
     deadline = time.monotonic() + CLOSE_SECONDS
-    with contextlib.suppress(asyncio.CancelledError):
-        while not task.done() and time.monotonic() < deadline:
-            # A frame that arrives just then swallows a cancellation (Python's
-            # asyncio.wait_for before 3.12): none may arrive, and it is repeated.
-            stream.stop_reading()
-            task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done() and time.monotonic() < deadline:
+        # A frame that arrives just then swallows a cancellation (Python's
+        # asyncio.wait_for before 3.12): none may arrive, and it is repeated.
+        stream.stop_reading()
+        task.cancel()
+        try:
             await asyncio.wait({task}, timeout=CLOSE_SECONDS / 10)
+        except asyncio.CancelledError as error:
+            # The daemon stops: once the connection is given back.
+            cancelled = error
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await stream.close()
@@ -123,3 +127,12 @@ async def _end(stream: Stream, task: asyncio.Task[None]) -> None:
         LOG.info("stream_close_failed", stream=stream.state.name, message=str(error))
     finally:
         stream.abort()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def stop(task: asyncio.Task[None] | None) -> None:
+    """End a supervisor's task; waits no longer than ending a stream may take."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task}, timeout=2 * CLOSE_SECONDS + TICK_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from decimal import Decimal
 from typing import Any
@@ -12,12 +13,24 @@ from ingest.facts import Execution, Recommendation, UnreadableError
 STRATEGY_TYPES = frozenset({"day_trade", "swing_trade", "conservative"})
 INTENTS = frozenset({"entry", "exit"})
 
+#: What a row of each table may state.
+COLUMNS = {
+    "dispatch_recommendations": frozenset(
+        each.name for each in dataclasses.fields(Recommendation)
+    ),
+    "dispatch_executions": frozenset(
+        each.name for each in dataclasses.fields(Execution)
+    ),
+}
+
 
 def fact(message: dict[str, Any], account: str | None) -> Recommendation | Execution:
     """The decision or the sent order of a row; ``account`` stands in for its own."""
     table, row = message.get("table"), message.get("row")
     if not isinstance(row, dict):
         raise UnreadableError("bad_shape", "a dispatch message without a row")
+    if values.required_text(table, "table") not in COLUMNS:
+        raise UnreadableError("unknown_table", f"unknown table {table}")
     fields = values.Fields(row)
     account_name = fields.text("account_name") or account
     strategy_type = fields.text("strategy_type")
@@ -40,8 +53,6 @@ def fact(message: dict[str, Any], account: str | None) -> Recommendation | Execu
             sentiment_snapshot=_json_text(fields["sentiment_snapshot"]),
             created_at=created_at,
         )
-    if table != "dispatch_executions":
-        raise UnreadableError("unknown_table", f"unknown dispatch table: {table!r}")
     execution_uuid = fields.identifier("execution_uuid")
     if values.uuid_or_none(execution_uuid) is None:
         raise UnreadableError(
@@ -68,6 +79,12 @@ def fact(message: dict[str, Any], account: str | None) -> Recommendation | Execu
         target_price=fields.decimal("target_price"),
         created_at=created_at,
     )
+
+
+def unknown_columns(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """(table, column) of each column that a readable row states and we have not."""
+    table = str(message["table"])
+    return [(table, column) for column in message["row"].keys() - COLUMNS[table]]
 
 
 def _json_text(value: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ingest.decisions import BATCH_LINES
+from ingest.decision_lines import BATCH_LINES
 from tests.support import wire
 from tests.support.command import excursion, start
 from tests.support.paths import ROOT
@@ -113,9 +114,13 @@ def test_what_cannot_be_written_is_told_and_the_rest_is(
         assert ended.status == 1
         *told, last = ended.err.splitlines()
         assert last == "excursion: 7 of 8 lines were not written: see above"
-        assert sum(line.startswith("quarantined: ") for line in told) == 4
-        assert sum(line.startswith("refused: ") for line in told) == 2
-        assert "unknown strategy_type: yolo" in ended.err
+        assert [line.partition(":")[0] for line in sorted(told)] == [
+            *(f"quarantined line {number}" for number in (1, 3, 4, 5)),
+            *(f"refused line {number}" for number in (6, 7)),
+        ]
+        assert "line 1: unknown strategy_type: yolo" in ended.err
+        # Where in the line, not in which: that is said already.
+        assert re.search(r"line 4: not JSON: [^:]*, at column 3: ", ended.err)
         # A second time writes nothing, here neither.
         assert count(database) == 1
         assert sorted(database.query("select reason_code from raw.quarantine")) == [
@@ -130,6 +135,94 @@ def test_what_cannot_be_written_is_told_and_the_rest_is(
     ) == [(execution(1, strategy_type="yolo"),)]
     assert database.query("select count(*) from raw.fills") == [(0,)]
     assert "refused 2 of stock_data" in " ".join(ended.out.split())
+
+
+def test_an_unknown_column_is_told_and_its_row_is_kept(
+    database: Database, tmp_path: Path
+) -> None:
+    path = written(
+        tmp_path / "decisions.jsonl",
+        execution(1, exit_reson="stop"),
+        "",
+        wire.line(
+            "dispatch", wire.execution(execution_uuid=uuid(2), exit_reson=1, x=1)
+        ),
+        recommendation(3, exit_reson=None),
+        execution(4, exit_reson="stop", strategy_type="yolo"),
+    )
+    ended = excursion("record-decisions", path, environment=database.environment())
+    assert ended.status == 1
+    *told, last = ended.err.splitlines()
+    assert [line for line in told if not line.startswith("quarantined line 5: ")] == [
+        "line 1: dispatch_executions has no column exit_reson, so it is not kept,"
+        " did you mean exit_reason?",
+        "line 3: dispatch_executions has no column x, so it is not kept",
+        "line 4: dispatch_recommendations has no column exit_reson, so it is not kept",
+    ]
+    assert last == (
+        "excursion: 1 of 4 lines was not written: see above; columns that are not known"
+        " were not kept (exit_reson (3 rows), x (1 row)): correct their names and send"
+        " the rows again"
+    )
+    assert "not known, so not kept: exit_reson (3 rows), x (1 row)\n" in ended.out
+    assert (count(database), count(database, "dispatch_recommendations")) == (2, 1)
+
+    # What it advises works.
+    corrected = [execution(1, exit_reason="stop"), execution(2, exit_reason="stop")]
+    path = written(path, *corrected)
+    again = excursion("record-decisions", path, environment=database.environment())
+    assert again.status == 0, again.err
+    assert again.out.startswith("2 lines in ")
+    assert "2 filled in" in " ".join(again.out.split())
+
+
+def test_of_a_pipe_every_line_is_told_of_a_file_the_first_ones(
+    database: Database, tmp_path: Path
+) -> None:
+    environment = database.environment()
+    path = written(tmp_path / "decisions.jsonl", *("{" * n for n in range(1, 13)))
+    of_a_file = excursion("record-decisions", path, environment=environment)
+    *told, last = of_a_file.err.splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        f"quarantined line {number}" for number in range(1, 11)
+    ]
+    assert last == (
+        "excursion: 12 of 12 lines were not written: see above, the rest is in"
+        " raw.quarantine"
+    )
+    process = start(
+        "record-decisions", "-", environment=environment, stdin=subprocess.PIPE
+    )
+    _, err = process.communicate("\n" + path.read_text(), timeout=PATIENCE)
+    *told, last = err.splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        f"quarantined line {number}" for number in range(2, 14)
+    ]
+    assert last == "excursion: 12 of 12 lines were not written: see above"
+
+
+def test_one_line_is_singular_and_an_unknown_table_is_named(
+    database: Database, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "decisions.jsonl", '{"table": "fills", "row": {}}')
+    ended = excursion("record-decisions", path, environment=database.environment())
+    assert ended.out.startswith("1 line in ")
+    told, last = ended.err.splitlines()
+    assert told.startswith("quarantined line 1: unknown table fills: {")
+    assert last == "excursion: 1 of 1 line was not written: see above"
+
+
+def test_the_examples_of_the_page_go_together(
+    database: Database, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "dispatcher.md").read_text(encoding="utf-8")
+    _, inserts, _ = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    [line] = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
+    database.execute(inserts)
+    path = written(tmp_path / "decisions.jsonl", line)
+    ended = excursion("record-decisions", path, environment=database.environment())
+    assert ended.status == 0, ended.err
+    assert count(database) == 2
 
 
 def test_a_missing_file_is_one_line(database: Database, tmp_path: Path) -> None:
@@ -231,7 +324,9 @@ def test_a_pipe_outlives_its_database(
             )
             say(pipe, execution(2) + "\n")
             assert pipe.stderr is not None
-            assert "waiting for the database" in pipe.stderr.readline()
+            told = pipe.stderr.readline()
+            assert told.startswith("waiting for the database to come back: ")
+            assert "run again" not in told
             say(pipe, execution(3) + "\n")
             cursor.execute(f"alter database {name} allow_connections true")
     administrator.close()

@@ -236,11 +236,63 @@ def test_logging_never_raises(lines: Lines) -> None:
 def test_debug_is_ours_alone(lines: Lines) -> None:
     logging.getLogger("websockets.client").debug("> Authorization: %s", KEY)
     logger.debug("asked")
-    assert [said["action"] for said in lines.read_all()] == ["asked"]
+    logging.getLogger("alpaca").info("started trading stream")
+    assert [said["action"] for said in lines.read_all()] == ["asked", "library"]
     logs.configure(lines, level="warning")
     logger.info("not_said")
     logging.getLogger("alpaca").info("not said")
-    assert len(lines.read_all()) == 1
+    assert len(lines.read_all()) == 2
+
+
+def test_libraries_are_heard_from_warnings_up(lines: Lines) -> None:
+    logs.configure(lines)
+    for name in ("alpaca.trading.stream", "websockets.client", "odd"):
+        logging.getLogger(name).info("connected")
+        logging.getLogger(name).warning("failed")
+    logger.info("asked")
+    assert [each.get("logger") for each in lines.read_all()] == [
+        "alpaca.trading.stream",
+        "websockets.client",
+        "odd",
+        None,
+    ]
+    logs.configure(lines, level="error")
+    logging.getLogger("alpaca").warning("not said")
+    assert len(lines.read_all()) == 4
+
+
+def test_what_is_set_aside_is_told_ten_times_a_minute_and_code(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [handler] = [
+        each
+        for each in logging.getLogger().handlers
+        if isinstance(each, logs.LineHandler)
+    ]
+    now = 1_000.0
+    monkeypatch.setattr(handler, "_clock", lambda: now)
+    for n in range(100):
+        logger.warning("quarantined", code="not_json", reason=f"column {n}")
+        now += 0.1
+    logger.warning("quarantined", code="no_symbol", reason="no symbol")
+    for _ in range(30):
+        logger.warning("stream_error", code="not_json")
+    said = lines.read_all()
+    assert [each["reason"] for each in said[:11]] == [
+        *(f"column {n}" for n in range(10)),
+        "no symbol",
+    ]
+    assert len(said) == 41 and not any("repeated" in each for each in said)
+    now += 60
+    for _ in range(2):
+        logger.warning("quarantined", code="not_json", reason="later")
+    assert [each.get("repeated") for each in lines.read_all()[41:]] == [90, None]
+
+
+def test_a_short_secret_is_masked_as_a_word_only(lines: Lines) -> None:
+    logs.configure(lines, ["ten", "listen"])
+    logger.info("asked", message="ten listening often (ten) key=ten&x listens")
+    assert lines.last()["message"] == "*** ***ing often (***) key=***&x ***s"
 
 
 def test_configuring_again_replaces_the_first(lines: Lines) -> None:
@@ -273,6 +325,23 @@ def test_a_terminal_gets_coloured_lines(monkeypatch: pytest.MonkeyPatch) -> None
     assert re.match(shown, first)
     assert first.endswith(r"\x1b[2J ***\nno stream=trading:main")
     assert second.endswith('drain_failed error="ValueError: bad"')
+    logger.info(
+        "started",
+        accounts={"income": "paper", "momentum": "live"},
+        streams=["trading:income", "iex"],
+        none=[],
+        deep=[["a"]],
+        spaced=["a b", "c"],
+        counts=[1, None],
+    )
+    assert (
+        stream.getvalue()
+        .splitlines()[-1]
+        .endswith(
+            "started accounts=income:paper,momentum:live streams=trading:income,iex"
+            ' none=[] deep=[["a"]] spaced="[\\"a b\\", \\"c\\"]" counts=1,null'
+        )
+    )
     monkeypatch.setenv("NO_COLOR", "1")
     logs.configure(plain := Terminal())
     logger.info("asked")

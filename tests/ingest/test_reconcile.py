@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ingest.catchup import Round
 from ingest.progress import Progress
 from ingest.reconcile import Reconciler
 from ingest.recording import parse_line
@@ -49,7 +48,7 @@ class Account:
 
     def look(self, *positions: dict[str, Any], after: float = 30) -> None:
         self.clock += after
-        self._reconciler.look(Round(NOW, True, list(positions), [], []), self.clock)
+        self._reconciler.look(list(positions), NOW, self.clock)
 
     def look_twice(self, *positions: dict[str, Any]) -> None:
         self.look(*positions)
@@ -212,3 +211,25 @@ def test_what_the_broker_no_longer_lists_is_flat(account: Account) -> None:
     assert account.database.query(
         "select qty, avg_entry_price from raw.broker_positions"
     ) == [(0, None)]
+
+
+def test_an_opening_stays_when_its_position_goes(account: Account) -> None:
+    """An expiry, say, that the broker states only tomorrow: no fill refutes it."""
+    account.look_twice(held("7", "42.5", "AAPL"))
+    account.look_twice()
+
+    assert account.openings() == [("AAPL", 7, 42.5, "broker")]
+    assert account.incidents() == ["position_mismatch"]
+
+
+def test_a_crypto_round_trip_may_leave_its_fees(account: Account) -> None:
+    account.progress.reconciled()
+    pair = {"symbol": "BTC/USD", "asset_class": "crypto"}
+    for number, side, qty in ((1, "buy", "1"), (2, "sell", "0.9975")):
+        order = wire.order(f"o{number}", side=side, qty=qty, filled_qty=qty, **pair)
+        execution = f"c1aa3140-5813-471e-8de6-4243ff0e{number:04d}"
+        message = wire.frame(of=order, qty=qty, execution_id=execution)
+        account.write(wire.line("trade_updates", message))
+    account.look_twice()
+
+    assert account.incidents() == []

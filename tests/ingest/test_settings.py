@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
 from ingest import settings
 from ingest.errors import UsageError
-
 from tests.support.paths import ROOT
 
 KEYS = {"APCA_API_KEY_ID": "PKLONGENOUGH", "APCA_API_SECRET_KEY": "sEcReT"}
@@ -55,7 +59,9 @@ def test_several_accounts_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    text = '[accounts.main]\nkey_id = "old"\nsecret_key = "s"\n[ingest]\nhttp_port = 1\n'
+    text = (
+        '[accounts.main]\nkey_id = "old"\nsecret_key = "s"\n[ingest]\nhttp_port = 1\n'
+    )
     told = load(
         tmp_path,
         text,
@@ -107,10 +113,85 @@ def test_the_example_shows_the_defaults() -> None:
         ("[accounts]\nmain = 3", {}, "accounts.main must be a table"),
         ("market_data = 3", KEYS, "[market_data] must be a table"),
         ("[ingest]\nhttp_prot = 1", KEYS, "there is no setting ingest.http_prot"),
-        ("", {**KEYS, "EXCURSION_HTTP_PORT": "x"}, "ingest.http_port: "),
-        ("", {**KEYS, "EXCURSION_COMMIT_MS": "500"}, "ingest.commit_ms: "),
+        (
+            "",
+            {**KEYS, "EXCURSION_HTTP_PORT": "x"},
+            "EXCURSION_HTTP_PORT: write a whole number from 0 to 65535",
+        ),
+        (
+            "",
+            {**KEYS, "EXCURSION_COMMIT_MS": "500"},
+            "EXCURSION_COMMIT_MS: out of range: write a number from 1 to 200",
+        ),
         ("", {**KEYS, "EXCURSION_SPOOL_LIMIT": "lots"}, "write a size as"),
-        ("", {**KEYS, "EXCURSION_STOCK_FEED": "all"}, "market_data.stock_feed: "),
+        (
+            "",
+            {**KEYS, "EXCURSION_STOCK_FEED": "all"},
+            "EXCURSION_STOCK_FEED: write one of iex, sip",
+        ),
+        (
+            "[ingest]\nhttp_port = true",
+            KEYS,
+            "excursion.toml: ingest.http_port: write a whole number from 0 to 65535",
+        ),
+        ("[ingest]\nhttp_port = '1'", KEYS, "ingest.http_port: write a whole number"),
+        ("[ingest]\nping_seconds = nan", KEYS, "write a number above 0, at most 30"),
+        ("[ingest]\nconnect_seconds = 0", KEYS, "a number above 0, at most 60"),
+        ("[ingest]\nspool_limit = '1KiB'", KEYS, "write a number of at least 1MiB"),
+        ("[ingest]\nspool_limit = true", KEYS, "write a size as"),
+        ("[ingest]\nhttp_prot = 1", KEYS, "http_prot; did you mean http_port?"),
+        ("[ingst]\nhttp_port = 1", KEYS, "setting ingst; did you mean ingest?"),
+        ("[accounts.main]\npapr = true", KEYS, "papr; did you mean paper?"),
+        (
+            "[accounts.main]\npaper = 1",
+            KEYS,
+            "excursion.toml: accounts.main.paper: write true or false",
+        ),
+        (
+            "",
+            {**KEYS, "EXCURSION_MAIN_PAPER": "maybe"},
+            "EXCURSION_MAIN_PAPER: write true or false",
+        ),
+        ("[market_data]\nwatch = [1]", KEYS, "market_data.watch: write a text in "),
+        ("[market_data]\nwatch = 1", KEYS, "market_data.watch: write a list of texts"),
+        (
+            "",
+            {**KEYS, "EXCURSION_WATCH": "SPY,spy"},
+            "EXCURSION_WATCH: 'spy' is no symbol: upper-case letters, digits, . and /",
+        ),
+        ("[ingest]\nhttp_host = 'a b'", KEYS, "ingest.http_host: write an address"),
+        ("", {**KEYS, "EXCURSION_HTTP_HOST": "127.0.0"}, "HTTP_HOST: write an address"),
+        ("", {**KEYS, "EXCURSION_HTTP_HOST": "::1:80:x"}, "write an address"),
+        (
+            "",
+            {**KEYS, "EXCURSION_HTTP_PRT": "1"},
+            "EXCURSION_HTTP_PRT: there is no such setting; did you mean"
+            " EXCURSION_HTTP_PORT?",
+        ),
+        ("", {**KEYS, "EXCURSION_ACOUNTS": "a"}, "did you mean EXCURSION_ACCOUNTS?"),
+        ("", {**KEYS, "EXCURSION_MIAN_PAPER": "0"}, "mean EXCURSION_MAIN_PAPER?"),
+        ("", {**KEYS, "EXCURSION_KEY_ID": "x"}, "did you mean EXCURSION_MAIN_KEY_ID?"),
+        (
+            "[accounts.main]\nkey_id = 'PK...'\nsecret_key = '...'",
+            {},
+            "excursion.toml: accounts.main.key_id: that is the example's placeholder",
+        ),
+        (
+            "",
+            {**KEYS, "APCA_API_SECRET_KEY": "..."},
+            "APCA_API_SECRET_KEY: that is the example's placeholder",
+        ),
+        (
+            "[accounts.main]\ntrading_url = 'https://api.alpaca.markets'",
+            KEYS,
+            "accounts.main: trading_url is the live account's: write paper = false",
+        ),
+        (
+            "[accounts.main]\npaper = false\n"
+            "stream_url = 'wss://paper-api.alpaca.markets/stream'",
+            KEYS,
+            "accounts.main: stream_url is the paper account's: write paper = true",
+        ),
         (
             "",
             {**KEYS, "APCA_API_BASE_URL": "http://api.example.com"},
@@ -137,3 +218,87 @@ def test_what_is_wrong_is_said_in_one_line(
     assert said in message
     assert "\n" not in message
     assert "PKLONG" not in message and "sEcReT" not in message
+
+
+def test_the_files_own_name_is_told(tmp_path: Path) -> None:
+    for text, said in (
+        ("[ingest]\ncommit_ms = 0", "my.toml: ingest.commit_ms: out of range: write"),
+        ("[ingest]\ncommit_mz = 5", "my.toml: there is no setting ingest.commit_mz;"),
+    ):
+        (tmp_path / "my.toml").write_text(text)
+        with pytest.raises(UsageError, match=re.escape(said)):
+            load(tmp_path, **KEYS, EXCURSION_CONFIG="my.toml")
+    (tmp_path / "my.toml").write_text("[accounts.main]\nkey_id = 'a'")
+    with pytest.raises(UsageError, match=r"set it in my\.toml or"):
+        load(tmp_path, EXCURSION_CONFIG="my.toml")
+
+
+def test_variables_that_are_no_settings_of_the_daemon_pass(tmp_path: Path) -> None:
+    pattern = re.compile(r"EXCURSION_[A-Z][A-Z_]*[A-Z]")
+    others = {
+        name: "x"
+        for folder in ("ingest", "orchestration", "benchmarks", "scripts", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in pattern.findall(path.read_text(encoding="utf-8"))
+        if path != Path(__file__)
+    }
+    mine = {name for name in others if name in settings._variables(["main"])}
+    others = {n: "x" for n in others if n not in {*mine, "EXCURSION_CONFIG"}}
+    assert {"EXCURSION_STATE_DIR", "EXCURSION_TEST_URL"} <= others.keys()
+    others["EXCURSION_ACCOUNTS"] = "main"
+    # Of an account that is not recorded now, and somebody else's.
+    others |= {"EXCURSION_MAIN2_KEY_ID": "x", "EXCURSION_OTHER_THING": "x"}
+    others |= {"EXCURSION_MAIN_KEY_ID": "a", "EXCURSION_MAIN_SECRET_KEY": "b"}
+
+    told = load(tmp_path, **others, EXCURSION_HTTP_PRT="")
+
+    assert list(told.accounts) == ["main"]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "::", "::1", "localhost", "a-1.b_c.net."])
+def test_hosts(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, **KEYS, EXCURSION_HTTP_HOST=host).ingest.http_host == host
+
+
+def test_what_the_settings_say_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text(
+        "[accounts.income]\nkey_id = 'PKLONG'\nsecret_key = 'sEcReT'\n"
+        "[accounts.swing]\nkey_id = 'PKLONG'\nsecret_key = 'sEcReT'\npaper = false\n"
+        "[market_data]\naccount = 'swing'"
+    )
+    (tmp_path / "dbt_project.yml").touch()  # a checkout without settings of its own
+    environ = {
+        "EXCURSION_CONFIG": "my.toml",
+        "EXCURSION_STATE_DIR": str(tmp_path / "state"),
+        "DATABASE_URL": "postgresql://me:hidden@db.example:5433/trades",
+    }
+
+    def check(environ: dict[str, str]) -> str:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("EXCURSION_", "APCA_", "PG", "DATABASE_"))
+        }
+        done = subprocess.run(
+            [Path(sys.executable).with_name("excursion"), "ingest", "--check"],
+            cwd=tmp_path,
+            env={**kept, "PYTHONPATH": str(ROOT), **environ},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    said = check(environ)
+    assert said.splitlines() == [
+        f"settings are right: {tmp_path / 'my.toml'}, then the environment",
+        "account   income  paper  https://paper-api.alpaca.markets",
+        "account   swing   live  https://api.alpaca.markets",
+        "marks     iex, indicative, crypto, with the keys of swing",
+        f"spool     {tmp_path / 'state' / 'spool'}",
+        "database  me@db.example:5433/trades, schema raw",
+    ]
+    del environ["EXCURSION_CONFIG"]
+    assert check({**KEYS, **environ}).startswith(
+        "settings are right: the environment\n"
+    )

@@ -22,7 +22,7 @@ from ingest.state import AccountState, State, StreamState, utc_now
 from tests.support.command import Ended, excursion
 from tests.support.postgres import Database
 
-FINE, ALARMS, WRONG_USE, NOT_RUNNING = 0, 1, 2, 3
+FINE, NOT_WELL, WRONG_USE, NOT_RUNNING = 0, 1, 2, 3
 
 
 def working() -> State:
@@ -130,7 +130,7 @@ def test_what_is_wrong_comes_first(database: Database) -> None:
     with daemon(state) as server, beating(database, state):
         ended = status(database, server.port)
         as_json = status(database, server.port, "--json")
-    assert ended.status == as_json.status == ALARMS
+    assert ended.status == as_json.status == NOT_WELL
     lines = ended.out.splitlines()
     assert max(map(len, lines)) <= 80
     joined = re.sub(r"\s+", " ", ended.out)
@@ -155,17 +155,58 @@ def test_without_a_daemon_the_last_heartbeat_is_shown(
     database: Database, free_port: int
 ) -> None:
     state = working()
+    why = f"nothing answers on port {free_port}\n"
     with beating(database, state):
         beats = status(database, free_port)
-    database.execute("update raw.heartbeats set beat_at = now() - interval '3 hours'")
+        # As a kill leaves it: no last beat tells of the end.
+        hours = "beat_at = now() - interval '3 hours'"
+        database.execute(
+            f"create table killed as table raw.heartbeats; update killed set {hours}"  # noqa: S608
+        )
+    database.execute("truncate raw.heartbeats")
+    database.execute("insert into raw.heartbeats table killed")
     silent = status(database, free_port, "--json")
-    old = status(database, free_port)
-    assert beats.status == old.status == silent.status == NOT_RUNNING
-    assert f"not running  nothing answers on port {free_port}\n" in old.out
-    assert re.search(r"(?m)^main +3 h ago +was not live +20", old.out)
-    assert "As young" not in old.out
-    assert "As young a heartbeat" in beats.out
+    killed = status(database, free_port)
+    assert beats.status == killed.status == silent.status == NOT_RUNNING
+    assert f"not running  {why}" in beats.out
+    assert "So young a heartbeat" in beats.out
+    joined = re.sub(r"\s+", " ", killed.out)
+    ended = "last heartbeat 3 h ago, it did not stop by itself"
+    assert f"not running {ended}; {why.strip()} Last" in joined
+    assert re.search(r"(?m)^main +3 h ago +was live +20.* 1\.2 MiB$", killed.out)
+    assert "the next start writes it" in killed.out
+    assert "So young" not in killed.out
     assert json.loads(silent.out)["daemon"] is None
+
+
+def test_a_clean_stop_is_no_worry(database: Database, free_port: int) -> None:
+    state = working()
+    with beating(database, state):
+        # As the daemon does once everything is written.
+        state.spool.depth_bytes = 0
+    database.execute("update raw.heartbeats set beat_at = now() - interval '5 minutes'")
+    ended = status(database, free_port)
+    assert ended.status == NOT_RUNNING
+    assert ended.out.startswith(
+        f"stopped      5 min ago; nothing answers on port {free_port}\n"
+    )
+    assert re.search(r"(?m)^main +5 min ago +stopped +20.* -$", ended.out)
+    assert "heartbeat means" not in ended.out
+    assert "spool is on disk" not in ended.out
+
+
+def test_not_ready_is_not_fine_and_nothing_thinned_is_nothing(
+    database: Database,
+) -> None:
+    state = working()
+    state.streams["stock_data"].went_down("reconnecting: connection reset")
+    state.thinned["stock_data"] = 0
+    with daemon(state) as server:
+        ended = status(database, server.port)
+    assert "ALARM" not in ended.out
+    assert "\nnot ready    stock_data is not live: reconnecting" in ended.out
+    assert ended.status == NOT_WELL
+    assert re.search(r"(?m)^thinned +nothing$", ended.out)
 
 
 def test_without_a_daemon_that_ever_ran(database: Database, free_port: int) -> None:

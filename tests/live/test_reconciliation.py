@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ingest.catchup import Round
 from ingest.progress import Progress
 from ingest.reconcile import Looks, Reconciler
 from ingest.settings import Ingest
@@ -167,8 +166,7 @@ def reconciler(database: Database, tmp_path: Path) -> Reconciler:
     )
 
 
-def seen(*positions: Any) -> Round:
-    return Round(datetime.now(UTC), True, list(positions), [], [])
+NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 
 def test_s14_ten_seconds_of_disagreement_at_the_default_grace(
@@ -177,14 +175,14 @@ def test_s14_ten_seconds_of_disagreement_at_the_default_grace(
     """A fill of 10 that the positions do not show yet, looked at every five seconds."""
     replay(database, [wire.line("trade_updates", wire.frame())], tmp_path)
     for now in (0.0, 5.0, 10.0):
-        reconciler.look(seen(), now)
-    reconciler.look(seen(wire.position("SPY", "10")), 10.5)
-    reconciler.look(seen(), 21.0)
+        reconciler.look([], NOON, now)
+    reconciler.look([wire.position("SPY", "10")], NOON, 10.5)
+    reconciler.look([], NOON, 21.0)
     assert incidents(database) == []
     # It lasts: after the grace period it is none of that.
-    reconciler.look(seen(), 40.0)
+    reconciler.look([], NOON, 40.0)
     assert incidents(database) == []
-    reconciler.look(seen(), 41.0)
+    reconciler.look([], NOON, 41.0)
     assert [row[:2] for row in incidents(database)] == [("position_mismatch", "SPY")]
     assert held(database) == {"SPY": "10"}
 

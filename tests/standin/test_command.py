@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from standin.faults import PARTS, Faults
 from tests.support.paths import ROOT
 from tests.support.wire import frame, line, quote
 
@@ -126,6 +127,20 @@ def test_a_signal_starts_a_playback_that_waits(recording: Path) -> None:
         (["--account", "main"], 2, "NAME=KEY:SECRET"),
         (["--fault", "trading.repeat=none"], 2, "trading.repeat"),
         (["--fault", "bogus"], 2, "PART.NAME=VALUE"),
+        (
+            ["--fault", "trading.foo=1"],
+            2,
+            "no fault trading.foo; trading has accounts,",
+        ),
+        (["--fault", "data.mutes=1"], 2, "(did you mean mute?); data has feeds,"),
+        (["--fault", "trade.mute=1"], 2, "there are trading, data, rest, clock_skew"),
+        (["--fault", "trading=1"], 2, "write trading.NAME=VALUE"),
+        (
+            ["--fault", 'rest.answers=[{"paths": "/v2"}]'],
+            2,
+            "(did you mean path?); rest.answers.0 has path, account, times",
+        ),
+        (["--settings", "/no/such/x.toml"], 2, "--settings /no/such/x.toml: No such"),
         (["--port", "70000"], 2, "70000"),
     ],
 )
@@ -137,6 +152,24 @@ def test_what_is_wrong_is_said_in_one_line(
     )
     assert done.returncode == status and said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_all_faults_are_listed_with_their_meaning() -> None:
+    done = subprocess.run(
+        command("--faults"), capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    said = dict(row.split(None, 1) for row in done.stdout.splitlines())
+    assert said["trading.drop_every=0"].startswith("Every n-th frame is never sent")
+    assert said["data.refuse=none"].endswith(
+        "One of: none, http_401, http_404, http_429, silence."
+    )
+    assert "rest.answers[].status=null" in said
+    listed = {name.partition("=")[0] for name in said}
+    groups = Faults().model_dump()
+    wanted = {f"{part}.{name}" for part in PARTS for name in groups[part]}
+    assert wanted | {"clock_skew"} <= listed
 
 
 def test_without_aiohttp_it_says_what_to_install() -> None:

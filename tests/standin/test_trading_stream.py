@@ -181,6 +181,18 @@ def test_the_socket_is_cut_every_few_frames(alpaca: Alpaca, heard: Heard) -> Non
         assert order_ids_after(heard, 2) == ["o1", "o2"]
 
 
+def test_the_cut_comes_also_after_a_frame_that_is_dropped(
+    alpaca: Alpaca, heard: Heard
+) -> None:
+    alpaca.faults.trading.drop_every = 2
+    alpaca.faults.trading.disconnect_every = 4
+    with heard_live(alpaca, heard):
+        numbered(alpaca, 4)
+        alpaca.wait_for(lambda: not alpaca.is_live("main"))
+        alpaca.wait_live("main")
+        assert order_ids_after(heard, 2) == ["o1", "o3"]
+
+
 @pytest.mark.parametrize(
     ("mute", "answered"),
     [("before_auth", 0), ("after_auth", 1), ("after_listening", 2)],

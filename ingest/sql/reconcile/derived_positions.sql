@@ -56,12 +56,16 @@ first_executions as (
 
 sums as (
     select
-        symbol,
-        sum(signed_qty * price) as cash,
+        executions.symbol,
+        sum(signed_qty * executions.price) as cash,
         min(signed_qty) as lowest,
-        max(signed_qty) as highest
+        max(signed_qty) as highest,
+        sum(signed_qty) filter (where executed_at < openings.opened_at) as traded_before,
+        sum(signed_qty) filter (where signed_qty > 0) as bought
     from executions
-    group by symbol
+    left join raw.openings as openings
+        on openings.account_name = %(account)s and executions.symbol = openings.symbol
+    group by executions.symbol
 )
 
 select
@@ -74,7 +78,9 @@ select
     sums.lowest,
     sums.highest,
     instruments.asset_class,
-    openings.qty as opening_qty
+    openings.qty as opening_qty,
+    sums.traded_before,
+    sums.bought
 from moved
 left join closed on moved.symbol = closed.symbol
 left join first_executions on moved.symbol = first_executions.symbol
