@@ -42,7 +42,10 @@ def test_a_second_run_writes_nothing(
         # When a position was last seen moves on, as it should.
         positions = "select account_name, symbol, qty, avg_entry_price"
         return [
-            *(database.query(f"select * from raw.{name}") for name in tables),
+            *(
+                database.query(f"select * from raw.{name}")  # noqa: S608
+                for name in tables
+            ),
             database.query(f"{positions} from raw.broker_positions"),
         ]
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from standin import Alpaca
-
 from tests.support.paths import ROOT
 from tests.support.postgres import Database, scrub
 

@@ -49,7 +49,7 @@ def main() -> None:
 def start(order: dict[str, Any], descriptors: tuple[int, int]) -> None:
     pid = os.fork()
     if pid:
-        print(json.dumps({"pid": pid}), flush=True)
+        say({"pid": pid})
         return
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -81,6 +81,11 @@ def start(order: dict[str, Any], descriptors: tuple[int, int]) -> None:
         os._exit(status)
 
 
+def say(what: dict[str, int]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
 def reap() -> None:
     while True:
         try:
@@ -90,7 +95,7 @@ def reap() -> None:
         if pid == 0:
             return
         code = os.waitstatus_to_exitcode(status)
-        print(json.dumps({"pid": pid, "status": code}), flush=True)
+        say({"pid": pid, "status": code})
 
 
 if __name__ == "__main__":
