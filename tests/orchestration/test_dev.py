@@ -42,7 +42,7 @@ def test_dev_shows_the_assets_and_runs_the_schedule(
     environment = empty_database.environment(DAGSTER_HOME=str(home))
 
     with dev(environment, tmp_path / "dev.log") as address:
-        page = urlopen(address).read()  # noqa: S310
+        page = urlopen(address).read()
         answer = ask(address, QUERY)
 
     assert b"<!doctype html>" in page.lower()
@@ -103,7 +103,7 @@ def await_page(address: str, process: subprocess.Popen[bytes], log: Path) -> Non
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urlopen(address).close()  # noqa: S310
+            urlopen(address).close()
         except URLError:
             time.sleep(0.2)
         else:
@@ -124,8 +124,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def ask(address: str, query: str) -> Any:
     body = json.dumps({"query": query}).encode()
     headers = {"content-type": "application/json"}
-    request = Request(f"{address}graphql", body, headers)  # noqa: S310
-    with urlopen(request) as response:  # noqa: S310
+    request = Request(f"{address}graphql", body, headers)
+    with urlopen(request) as response:
         return json.load(response)["data"]
 
 
