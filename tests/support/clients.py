@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import requests
+
 from standin import Alpaca
 
 # alpaca-py imports what websockets deprecates.
@@ -105,3 +107,10 @@ def rest(
     client = TradingClient(key, secret, url_override=alpaca.url, raw_data=True)
     client._retry = 0
     return client
+
+
+def raw(alpaca: Alpaca, path: str, method: str = "GET", **query: Any) -> Any:
+    headers = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
+    return requests.request(
+        method, alpaca.url + path, params=query, headers=headers, timeout=1
+    )
