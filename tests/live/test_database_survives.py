@@ -18,6 +18,7 @@ from tests.support.postgres import Database
 
 MAIN = {"main": ("PKMAIN0001", "a-secret-of-main")}
 QUICK = "tests.support.quick_plan:install"
+IMPATIENT = "tests.support.quick_plan:impatient"
 #: REST does not fill in here what the stream would have lost.
 STREAM_ONLY = {"on_rest": False}
 FILLS = "select count(*) from raw.fills"
@@ -77,6 +78,30 @@ def test_down_in_a_burst(
             time.sleep(1)
             assert database.query(FILLS) == before < [(400,)]
             assert daemon.status()["spool"]["depth_bytes"]
+            gateway.up()
+            check(database, burst.executed)
+            eventually(lambda: is_ready(daemon))
+            assert daemon.stop() == 0
+
+
+def test_down_in_a_quiet_moment_is_told_all_the_same(
+    zygote: Zygote, database: Database, tmp_path: Path
+) -> None:
+    """Nothing waits to be written, so that no write could fail."""
+    with Gateway(database) as gateway, running(accounts=MAIN) as alpaca:
+        with ingesting(
+            zygote, gateway.database, alpaca, tmp_path, accounts=MAIN, plan=QUICK
+        ) as daemon:
+            eventually(lambda: is_ready(daemon))
+            eventually(lambda: daemon.status()["spool"]["depth_bytes"], 0)
+            gateway.down()
+            eventually(lambda: daemon.status()["database"]["is_up"], False, timeout=20)
+            assert not is_ready(daemon)
+            # And it stays told while messages collect.
+            burst = Burst(alpaca, 20)
+            burst.run()
+            time.sleep(1)
+            assert not is_ready(daemon)
             gateway.up()
             check(database, burst.executed)
             eventually(lambda: is_ready(daemon))
@@ -176,6 +201,28 @@ def test_a_foreign_session_holds_a_lock(
                 assert daemon.status()["spool"]["depth_bytes"]
                 foreign.rollback()
             check(database, burst.executed)
+            assert daemon.stop() == 0
+
+
+def test_a_writer_that_is_kept_waiting_is_not_well(
+    zygote: Zygote, database: Database, tmp_path: Path
+) -> None:
+    """It connects every time; only a commit shows that it can be written to."""
+    with running(accounts=MAIN) as alpaca:
+        with ingesting(
+            zygote, database, alpaca, tmp_path, accounts=MAIN, plan=IMPATIENT
+        ) as daemon:
+            eventually(lambda: is_ready(daemon))
+            with closing(database.connect()) as foreign, foreign.cursor() as cursor:
+                cursor.execute("select pg_advisory_lock(%s)", (WRITER_LOCK,))
+                burst = Burst(alpaca, 5)
+                burst.run()
+                eventually(lambda: daemon.status()["database"]["is_up"], False)
+                for _ in range(30):
+                    assert not daemon.status()["database"]["is_up"]
+                    time.sleep(0.1)
+            check(database, burst.executed)
+            eventually(lambda: is_ready(daemon))
             assert daemon.stop() == 0
 
 

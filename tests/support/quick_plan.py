@@ -22,3 +22,11 @@ def install() -> None:
     # alpaca-py's own back-off after a refused connection.
     for module in (utils, websocket, stream):
         module.reconnect_delay = lambda retries, least, most: 0.2
+
+
+def impatient() -> None:
+    """And whose database must answer within a second."""
+    from ingest import daemon
+
+    install()
+    daemon.PATIENCE = 1
