@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import threading
@@ -360,3 +361,21 @@ def test_the_position_that_only_the_stream_tells_is_learnt(
     write(writer, wire.line("activities", wire.fill_activity()))
 
     assert database.query("select position_qty from raw.fills") == [(10,)]
+
+
+def test_a_row_that_the_database_will_never_take_does_not_stop_the_others(
+    database: Database, writer: Writer
+) -> None:
+    """A symbol too long for an index is refused as a limit, not as bad data."""
+    noise = "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(200))
+    tally = write(
+        writer,
+        wire.line("stock_data", wire.quote(noise)),
+        wire.line("stock_data", wire.quote("SPY")),
+    )
+
+    assert tally["message", "quarantined"] == 1
+    assert database.query("select reason_code from raw.quarantine") == [
+        ("refused_by_database",)
+    ]
+    assert tally["mark", "written"] == 1
