@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test image-test dev docs lint lock bench bench-ingest db-start db-stop clean
+.PHONY: help setup demo test image-test dev docs lint lock bench bench-small bench-ingest db-start db-stop clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -41,8 +41,11 @@ lock: setup  ## choose the newest versions that pyproject.toml allows
 		--python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--output-file requirements.lock pyproject.toml
 
-bench: setup  ## measure speed
-	@$(BIN)/python -m benchmarks
+bench: setup  ## measure speed beside the rivals, all sizes (hours)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-small: setup  ## the same on the small size: wrong results fail, slow ones do not
+	@$(BIN)/python -m benchmarks --sizes small --repeats 1 --no-page $(ARGS)
 
 bench-ingest: setup  ## measure the live ingester and its writer
 	@$(BIN)/python -m benchmarks.ingest

@@ -8,67 +8,104 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-
-from benchmarks import report
-from benchmarks.measure import DISK, measure
-from benchmarks.server import BenchmarkError, running_server
+from benchmarks import derived, nightly, plot, replaying, report, storage
+from benchmarks.machine import description
+from benchmarks.server import BenchmarkError, Server, running_server
+from benchmarks.sizes import SIZES, Size
 from ingest.errors import ExcursionError
+from ingest.generator import PLANS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "nightly-cost.png"
 
-#: Rounds of replay and COPY, unless told: a medium one takes minutes.
-REPEATS = {"small": 3, "medium": 1}
-DURATION = {"small": "about two minutes", "medium": "10 to 20 minutes"}
+PARTS = ("replay", *derived.PARTS, "storage", "nightly")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure replay and dbt build, and write docs/benchmarks.md.",
+        description="Measure the project beside its rivals, and write"
+        " docs/benchmarks.md. Fails on wrong results, never on time.",
     )
     parser.add_argument(
-        "--sizes", default="small,medium", help="some of small,medium (default: both)"
+        "--sizes",
+        default=",".join(SIZES),
+        help=f"some of {','.join(SIZES)} (default: all)",
     )
     parser.add_argument(
-        "--repeats", type=int, help="rounds (default: small 3, medium 1)"
+        "--parts",
+        default=",".join(PARTS),
+        help=f"some of {','.join(PARTS)} (default: all)",
+    )
+    parser.add_argument(
+        "--repeats", type=int, help="of each figure (default: 5 small, else 3)"
     )
     parser.add_argument("--no-page", action="store_true", help="only print")
     options = parser.parse_args(arguments)
-    sizes = options.sizes.split(",")
-    if unknown := [size for size in sizes if size not in REPEATS]:
-        parser.error(f"no size {unknown[0]!r}: small or medium")
+    sizes, parts = options.sizes.split(","), options.parts.split(",")
+    for known, named, what in ((SIZES, sizes, "size"), (PARTS, parts, "part")):
+        if unknown := [name for name in named if name not in known]:
+            parser.error(f"no {what} {unknown[0]!r}: {', '.join(known)}")
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats must be at least 1")
-    console = Console(highlight=False)
     try:
         with running_server() as server:
-            _require_disk(server.folder, max(DISK[size] for size in sizes))
-            for size in sizes:
-                console.print(f"{size}: {DURATION[size]}")
-                progress = _Progress(console)
-                repeats = options.repeats or REPEATS[size]
-                result = measure(server, size, repeats, progress)
-                report.show(result, console)
-                if not options.no_page:
-                    report.write(result, PAGE)
+            _require_disk(server.folder, max(SIZES[name].disk for name in sizes))
+            for name in sizes:
+                _measure(server, SIZES[name], parts, options)
     except (BenchmarkError, ExcursionError) as error:
-        console.print(f"benchmarks: {error}", style="red", markup=False)
+        print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _measure(
+    server: Server, size: Size, parts: list[str], options: argparse.Namespace
+) -> None:
+    print(f"{size.name}: {size.duration} where all parts are measured", flush=True)
+    progress = _Progress()
+
+    def tell(section: str, lines: list[str], *, on_page: bool = True) -> None:
+        print("\n".join(["", *lines, ""]), flush=True)
+        if on_page and not options.no_page:
+            report.put(PAGE, section, lines)
+
+    repeats = options.repeats or size.repeats
+    if "replay" in parts and size.replay_repeats:
+        rounds = options.repeats or size.replay_repeats
+        tell(size.name, replaying.measure(server, size, rounds, progress))
+    chosen = [part for part in derived.PARTS if part in parts]
+    if chosen:
+        lines = derived.measure(server, size, chosen, repeats, progress)
+        # A page without some of its tables would look as if they were not measured.
+        is_whole = len(chosen) == len(derived.PARTS)
+        tell(f"rivals {size.name}", lines, on_page=is_whole)
+    is_medium = size.name == "medium"
+    if "storage" in parts and size.name in nightly.HISTORIES:
+        progress("storage")
+        lines = storage.report(server, PLANS[size.name])
+        tell("storage", lines, on_page=is_medium)
+    if "nightly" in parts and size.name in nightly.HISTORIES:
+        progress("nightly")
+        connection = server.connect("postgres")
+        machine = description(connection)
+        connection.close()
+        steps = nightly.measure(server, size.name)
+        tell("nightly", [f"{machine}.", "", *nightly.lines(steps)], on_page=is_medium)
+        if is_medium and not options.no_page:
+            plot.draw(steps, PLOT)
 
 
 class _Progress:
     """One line a step, with the time since the start."""
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._started = console, time.monotonic()
+    def __init__(self) -> None:
+        self._started = time.monotonic()
 
     def __call__(self, step: str) -> None:
-        elapsed = time.monotonic() - self._started
-        self._console.print(f"  {elapsed:6.0f} s  {step}")
+        print(f"  {time.monotonic() - self._started:6.0f} s  {step}", flush=True)
 
 
 def _require_disk(folder: Path, needed: int) -> None:

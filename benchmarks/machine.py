@@ -43,3 +43,21 @@ def proportional_memory(root: int) -> int:
             continue
         processes += map(int, children.split())
     return total
+
+
+def cpu_seconds(root: int) -> float:
+    """Processor time of a process, of its children and of those that ended."""
+    ticks, processes = 0, [root]
+    while processes:
+        process = Path(f"/proc/{processes.pop()}")
+        try:
+            numbers = (process / "stat").read_text().rpartition(")")[2].split()
+            # utime, stime; of the root also of children that it has waited for.
+            ticks += sum(
+                map(int, numbers[11 : 15 if process.name == str(root) else 13])
+            )
+            children = (process / f"task/{process.name}/children").read_text()
+        except OSError:
+            continue
+        processes += map(int, children.split())
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -74,7 +74,7 @@ class Server:
         self.run(database, "excursion", "migrate")
 
     def drop(self, database: str) -> None:
-        self._maintain(f"drop database if exists {database}")
+        self._maintain(f"drop database if exists {database} with (force)")
 
     def _maintain(self, statement: str) -> None:
         connection = self.connect("postgres")
@@ -90,7 +90,7 @@ class Server:
     def run(self, database: str, program: str, *arguments: str) -> Cost:
         """Run a program of this environment to its end; it must succeed."""
         command = [str(Path(sys.executable).with_name(program)), *arguments]
-        with tempfile.TemporaryFile() as output, self._watched() as peak:
+        with tempfile.TemporaryFile() as output, self.watched() as peak:
             started = time.monotonic()
             process = subprocess.Popen(
                 command,
@@ -114,7 +114,7 @@ class Server:
         return Cost(seconds, usage.ru_maxrss * 1024, peak[0])
 
     @contextmanager
-    def _watched(self) -> Iterator[list[int]]:
+    def watched(self) -> Iterator[list[int]]:
         """Sample the server's memory; the list's one element is the largest so far."""
         peak, done = [0], threading.Event()
 

@@ -33,6 +33,10 @@ COMMANDS = {
         "ingest.commands.daemon:ingest",
         "Record what Alpaca's streams and REST tell, until stopped.",
     ),
+    "maintain": (
+        "ingest.commands.maintain:maintain",
+        "Make closed days of marks compact; archive old ones.",
+    ),
     "migrate": (
         "ingest.commands.facts:migrate",
         "Bring the raw schema up to date.",

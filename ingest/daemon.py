@@ -37,6 +37,7 @@ from ingest.spool import DamagedTail, Spool
 from ingest.state import AccountState, State, StreamState
 from ingest.told import Told
 from ingest.trading import Trading
+from ingest.upkeep import Upkeep
 from ingest.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ PATIENCE = 30
 STOP_SECONDS = 8.5
 # Of these, what the heartbeat may take to say goodbye.
 GOODBYE_SECONDS = 2.0
+# And the upkeep of the marks to let go.
+UPKEEP_SECONDS = 0.5
 # How long a comparison with the broker waits for what is still in the spool.
 BACKLOG_SECONDS = 2.0
 # How long a start waits to learn whether another process records the accounts; without
@@ -113,7 +116,9 @@ class Daemon:
             self._connect,
             self._metrics.observe_latency,
             lambda: self._heartbeat.locks_held,
+            days_ahead=ingest.marks_days_ahead,
         )
+        self._upkeep = Upkeep(lambda: connect(self._base))
         self._watchlist = Watchlist(self._settings.market_data.watch)
         self._market = Market(
             self._settings, self._spool, self.state, self._watchlist, self._stopping
@@ -196,6 +201,7 @@ class Daemon:
         if self._refused or self._stop.is_set():
             return
         self._drain.start()
+        self._upkeep.start()
         LOG.info(
             "started",
             accounts={n: a.kind for n, a in self._settings.accounts.items()},
@@ -245,6 +251,7 @@ class Daemon:
         self.state.is_stopping = True
         LOG.info("stopping")
         self._stopping.set()
+        await asyncio.to_thread(self._upkeep.stop, UPKEEP_SECONDS)
         await asyncio.gather(
             self._market.stop(), *(trading.stop() for trading in self._trading)
         )

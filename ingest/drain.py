@@ -45,7 +45,7 @@ class Drain(threading.Thread):
 
     ``connect`` opens a connection or raises; ``on_latency(seconds, count)`` is told
     how long lines took from being received to being committed; ``may_write`` is false
-    while another process may own the accounts.
+    while another process may own the accounts; ``days_ahead`` is the writer's.
     """
 
     def __init__(
@@ -55,6 +55,8 @@ class Drain(threading.Thread):
         connect: Callable[[], Connection],
         on_latency: Callable[[float, int], None] = lambda seconds, count: None,
         may_write: Callable[[], bool] = lambda: True,
+        *,
+        days_ahead: int = 0,
     ) -> None:
         super().__init__(name="drain", daemon=True)
         self._spool = spool
@@ -62,6 +64,7 @@ class Drain(threading.Thread):
         self._connect = connect
         self._on_latency = on_latency
         self._may_write = may_write
+        self._days_ahead = days_ahead
         # Not `_stop`: threading.Thread has one of that name.
         self._stopping = threading.Event()
         self._writer: Writer | None = None
@@ -120,7 +123,9 @@ class Drain(threading.Thread):
     def _open(self) -> Writer:
         self._connection = self._connect()
         require_migrated(self._connection)
-        self._writer = Writer(self._connection, self._set_aside)
+        self._writer = Writer(
+            self._connection, self._set_aside, days_ahead=self._days_ahead
+        )
         LOG.info("database_connected")
         return self._writer
 

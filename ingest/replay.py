@@ -6,7 +6,7 @@ import gc
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import TextIO
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ingest.errors import ExcursionError
+from ingest.maintain import settle_fresh
 from ingest.migrate import require_migrated
 from ingest.outcome import Tally
 from ingest.recording import (
@@ -36,10 +37,11 @@ BATCH_LINES = 20_000
 REPORT_SECONDS = 2.0
 SHOWN_PROBLEMS = 10
 
-
+# What a replay fills beside the marks; the planner must know of it at once.
 SMALL_TABLES = (
-    "raw.account_activities", "raw.alpaca_event_dedupe", "raw.dispatch_executions",
-    "raw.dispatch_recommendations", "raw.fills", "raw.instruments", "raw.orders",
+    "raw.account_activities", "raw.alpaca_event_dedupe", "raw.changed_facts",
+    "raw.changed_marks", "raw.dispatch_executions", "raw.dispatch_recommendations",
+    "raw.fills", "raw.instruments", "raw.orders",
 )  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def _only_replay(connection: Connection, wait: bool) -> Iterator[None]:
                 connection.commit()
 
 
-def _settle(connection: Connection, days: Iterable[str]) -> None:
+def _settle(connection: Connection, days: Collection[str]) -> None:
     """Let the planner know the new rows, and let scans of marks stay in the index."""
     connection.commit()
     connection.autocommit = True
@@ -185,11 +187,8 @@ def _settle(connection: Connection, days: Iterable[str]) -> None:
         with connection.cursor() as cursor:
             for partition in sorted(days):
                 cursor.execute(f"vacuum (analyze) {partition}")
-            cursor.execute("analyze raw.fills, raw.orders, raw.instruments")
-            cursor.execute("analyze raw.alpaca_event_dedupe, raw.account_activities")
-            cursor.execute(
-                "analyze raw.dispatch_executions, raw.dispatch_recommendations"
-            )
+            cursor.execute(f"analyze {', '.join(SMALL_TABLES)}")
+            settle_fresh(connection, days)
     finally:
         connection.autocommit = False
 

@@ -185,6 +185,7 @@ class Ingest(_Section):
     connect_seconds: float = Field(20, gt=0, le=60)
     ping_seconds: float = Field(10, gt=0, le=30)
     grace_seconds: float = Field(20, ge=0)
+    marks_days_ahead: int = Field(3, ge=0, le=31)
 
 
 class IngestSettings(_Section):

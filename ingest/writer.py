@@ -69,18 +69,21 @@ ATTEMPTS = 3
 class Writer:
     """Writes entries of a recording through one connection.
 
-    ``on_quarantine`` is told of each entry that was set aside, after its commit.
+    ``on_quarantine`` is told of each entry that was set aside, after its commit;
+    ``days_ahead``: of partitions of marks, created before they are needed.
     """
 
     def __init__(
         self,
         connection: Connection,
         on_quarantine: Callable[[Entry, Problem], None] | None = None,
+        *,
+        days_ahead: int = 0,
     ) -> None:
         self._connection = connection
         self._on_quarantine = on_quarantine or (lambda entry, problem: None)
         self._instruments = Instruments()
-        self._days = marks.Days()
+        self._days = marks.Days(days_ahead)
 
     @property
     def touched_partitions(self) -> set[str]:

@@ -1,108 +1,100 @@
 {#
-    MFE and MAE of each position, in dollars, with their first instants: the largest and
-    smallest P&L over its life, where P&L = multiplier x (cash so far + open quantity x
-    price), observed at every usable mark and at each fill's own price.
+    P&L of each position at the fill that began a leg, and at the best and worst mark of
+    each day of the leg: multiplier x (cash so far + open quantity x price), in dollars.
+    One row per leg and day with marks, or leg without.
 
-    Only the best and the worst price of a leg can be extremes. They are reduced as
-    doubles and cast to numeric before any arithmetic, which is exact; the instant is
-    looked up in the winning leg alone.
-
-    legs, marks: relations of the columns of int_legs__built and of leg_marks().
+    Marked prices were reduced as doubles, and are cast to numeric before any arithmetic:
+    exact. legs, leg_days: relations of the columns of int_legs__built and
+    int_leg_days__reduced.
 #}
-{% macro position_excursions(legs, marks) %}
-with legs as (
-    select * from {{ legs }}
-),
-
-leg_marks as (
-    select * from {{ marks }}
-),
-
-valued as (
+{% macro valued_leg_days(legs, leg_days) %}
+with valued as (
     select
         legs.position_id,
         legs.leg_number,
         legs.symbol_id,
         legs.leg_started_at,
-        legs.leg_ended_at,
-        {{ pnl_at_fill('legs') }} as pnl_at_fill,
-        case when legs.quantity_after > 0 then leg_marks.highest_price else leg_marks.lowest_price end as best_price,
-        case when legs.quantity_after > 0 then leg_marks.lowest_price else leg_marks.highest_price end as worst_price,
         legs.cash_after,
         legs.quantity_after,
         legs.multiplier,
-        leg_marks.mark_count
-    from legs
-    left join leg_marks
-        on legs.position_id = leg_marks.position_id and legs.leg_number = leg_marks.leg_number
-),
+        leg_days.observed_date,
+        leg_days.mark_count,
+        leg_days.first_mark_at,
+        leg_days.last_mark_at,
+        {{ pnl_at_fill('legs') }} as pnl_at_fill,
+        case when legs.quantity_after > 0 then leg_days.highest_price else leg_days.lowest_price end as best_price,
+        case when legs.quantity_after > 0 then leg_days.lowest_price else leg_days.highest_price end as worst_price
+    from {{ legs }} as legs
+    left join {{ leg_days }} as leg_days
+        on legs.position_id = leg_days.position_id and legs.leg_number = leg_days.leg_number
+)
 
-extremes as (
-    select
-        *,
-        multiplier * (cash_after + quantity_after * best_price::numeric) as pnl_at_best,
-        multiplier * (cash_after + quantity_after * worst_price::numeric) as pnl_at_worst
-    from valued
-),
+select
+    *,
+    multiplier * (cash_after + quantity_after * best_price::numeric) as pnl_at_best,
+    multiplier * (cash_after + quantity_after * worst_price::numeric) as pnl_at_worst
+from valued
+{% endmacro %}
 
-ranked as (
-    select
-        *,
-        greatest(pnl_at_fill, pnl_at_best) as best_pnl,
-        least(pnl_at_fill, pnl_at_worst) as worst_pnl,
-        row_number() over (
-            partition by position_id
-            order by greatest(pnl_at_fill, pnl_at_best) desc nulls last, leg_number asc
-        ) as best_rank,
-        row_number() over (
-            partition by position_id
-            order by least(pnl_at_fill, pnl_at_worst) asc nulls last, leg_number asc
-        ) as worst_rank
-    from extremes
+
+{#
+    Where the MFE and MAE of each position lie: the largest and smallest P&L over its life,
+    observed at every usable mark and at each fill's own price. One row per position, with
+    the span of the winning day of a leg, and the price of a mark that won there; without a
+    price the fill won that began the leg. Only the best and the worst price of a leg's day
+    can be extremes.
+
+    values: a relation of valued_leg_days().
+#}
+{% macro ranked_extremes(values) %}
+with leg_days as (
+    select * from {{ values }}
 ),
 
 best as (
-    select
-        ranked.position_id,
-        ranked.best_pnl,
-        case
-            when ranked.pnl_at_best is null or ranked.pnl_at_fill >= ranked.pnl_at_best then ranked.leg_started_at
-            else {{ first_mark_at('ranked', 'ranked.best_price') }}
-        end as best_at
-    from ranked
-    where ranked.best_rank = 1
+    select distinct on (position_id)
+        position_id,
+        symbol_id,
+        leg_started_at as best_leg_started_at,
+        first_mark_at as best_observed_from,
+        last_mark_at as best_observed_until,
+        greatest(pnl_at_fill, pnl_at_best) as best_pnl,
+        case when pnl_at_fill >= pnl_at_best then null else best_price end as best_price
+    from leg_days
+    order by position_id asc, greatest(pnl_at_fill, pnl_at_best) desc nulls last, leg_number asc, observed_date asc
 ),
 
 worst as (
-    select
-        ranked.position_id,
-        ranked.worst_pnl,
-        case
-            when ranked.pnl_at_worst is null or ranked.pnl_at_fill <= ranked.pnl_at_worst then ranked.leg_started_at
-            else {{ first_mark_at('ranked', 'ranked.worst_price') }}
-        end as worst_at
-    from ranked
-    where ranked.worst_rank = 1
+    select distinct on (position_id)
+        position_id,
+        leg_started_at as worst_leg_started_at,
+        first_mark_at as worst_observed_from,
+        last_mark_at as worst_observed_until,
+        least(pnl_at_fill, pnl_at_worst) as worst_pnl,
+        case when pnl_at_fill <= pnl_at_worst then null else worst_price end as worst_price
+    from leg_days
+    order by position_id asc, least(pnl_at_fill, pnl_at_worst) asc nulls last, leg_number asc, observed_date asc
 ),
 
 counted as (
     select
         position_id,
         coalesce(sum(mark_count), 0)::bigint as mark_count
-    from extremes
+    from leg_days
     group by position_id
 )
 
 select
-    counted.position_id,
-    best.best_pnl as best_unrealized_pnl_dollars,
-    best.best_at as best_unrealized_at,
-    worst.worst_pnl as worst_unrealized_pnl_dollars,
-    worst.worst_at as worst_unrealized_at,
+    best.*,
+    worst.worst_leg_started_at,
+    worst.worst_observed_from,
+    worst.worst_observed_until,
+    worst.worst_pnl,
+    worst.worst_price,
     counted.mark_count
-from counted
-inner join best on counted.position_id = best.position_id
-inner join worst on counted.position_id = worst.position_id
+from best
+inner join worst on best.position_id = worst.position_id
+inner join counted on best.position_id = counted.position_id
 {% endmacro %}
 
 
@@ -119,15 +111,22 @@ inner join worst on counted.position_id = worst.position_id
 {%- endmacro %}
 
 
-{# The first instant within a leg at which its symbol was marked at a price. #}
-{% macro first_mark_at(leg, price) -%}
-    (
-        select min(marks.observed_at)
-        from {{ ref('stg_alpaca__marks') }} as marks
-        where
-            marks.symbol_id = {{ leg }}.symbol_id
-            and marks.observed_at >= {{ leg }}.leg_started_at
-            and marks.observed_at < {{ leg }}.leg_ended_at
-            and marks.price = {{ price }}
-    )
+{#
+    The first instant at which the mark of an extreme was observed, else that of the fill.
+    ranked: alias of a relation of ranked_extremes(); which: best or worst.
+#}
+{% macro extreme_at(ranked, which, within='') -%}
+    case
+        when {{ ranked }}.{{ which }}_price is null then {{ ranked }}.{{ which }}_leg_started_at
+        else (
+            select min(marks.observed_at)
+            from {{ ref('stg_alpaca__marks') }} as marks
+            where
+                marks.symbol_id = {{ ranked }}.symbol_id
+                and marks.observed_at >= {{ ranked }}.{{ which }}_observed_from
+                and marks.observed_at <= {{ ranked }}.{{ which }}_observed_until
+                and marks.price = {{ ranked }}.{{ which }}_price
+                {{ within }}
+        )
+    end
 {%- endmacro %}

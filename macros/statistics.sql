@@ -27,3 +27,15 @@
         ('return', [10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90]),
     ]) }}
 {%- endmacro %}
+
+{#
+    Aggregate: the largest fall of the running sum from its maximum, which begins at 0, in
+    an order. Dispatched, because no engine has it built in.
+#}
+{% macro max_drawdown(gain, sorting) %}
+    {{- adapter.dispatch("max_drawdown")(gain, sorting) -}}
+{% endmacro %}
+
+{% macro default__max_drawdown(gain, sorting) -%}
+    raw.max_drawdown(array_agg({{ gain }} order by {{ sorting }}))
+{%- endmacro %}

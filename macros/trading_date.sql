@@ -20,3 +20,12 @@
 {% macro default__new_york_instant(date, wall_clock) -%}
     (({{ date }} + time '{{ wall_clock }}') at time zone 'America/New_York')
 {%- endmacro %}
+
+{# The instant at which a UTC date begins: marks are stored by UTC day. #}
+{% macro utc_midnight(date) %}
+    {{- adapter.dispatch("utc_midnight")(date) -}}
+{% endmacro %}
+
+{% macro default__utc_midnight(date) -%}
+    (({{ date }})::timestamp at time zone 'UTC')
+{%- endmacro %}

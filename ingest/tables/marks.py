@@ -18,7 +18,8 @@ COLUMNS = ("ts", "price", "bid", "ask", "symbol_id", "is_usable")
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-DAY = 86_400 * 1_000_000
+HOUR = 3_600 * 1_000_000
+DAY = 24 * HOUR
 
 # Stored marks are read to compare with a batch up to so many times as it holds itself.
 # Beyond, as where it is sparse and old, the server is asked about each mark.
@@ -47,11 +48,13 @@ STORED_ROW = row_of(ts="i8", price="f8", bid="f8", ask="f8", symbol_id="i4")
 class Days:
     """The partitions known to exist, for one connection.
 
+    ``ahead``: how many days beyond the newest mark get theirs before they need it.
     ``touched`` names those that were written to, for a vacuum afterwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: int = 0) -> None:
         self.touched: set[str] = set()
+        self._ahead = ahead
         self._known: set[date] = set()
 
     def forget(self) -> None:
@@ -59,25 +62,21 @@ class Days:
         self._known.clear()
 
     def ensure(self, cursor: Cursor, day: date) -> None:
-        """Create the partition of a day where it is missing.
+        """Create the partition of a day where it is missing; of the newest, the next.
 
-        Attached rather than created in place: that takes a lock which readers of
-        marks do not wait for.
+        The day is that of a mark, not this machine's: what is ahead of a recording
+        from years ago are the days after it.
         """
         if day in self._known:
             return
-        name = f"raw.marks_{day:%Y%m%d}"
-        cursor.execute("select to_regclass(%s)", (name,))
-        if cursor.fetchone() == (None,):
-            cursor.execute(
-                f"create table {name} (like raw.marks including defaults"
-                " including constraints);"
-                f" alter table raw.marks attach partition {name}"
-                " for values from (%s) to (%s)",
-                (f"{day}T00:00Z", f"{day + timedelta(days=1)}T00:00Z"),
-            )
+        is_newest = day >= max(self._known, default=day)
+        cursor.execute(
+            "select raw.add_marks_day(%(day)s::date + n)"
+            " from generate_series(0, %(ahead)s) as n",
+            {"day": day, "ahead": self._ahead if is_newest else 0},
+        )
         self._known.add(day)
-        self.touched.add(name)
+        self.touched.add(f"raw.marks_{day:%Y%m%d}")
 
 
 def write(
@@ -100,10 +99,13 @@ def write(
         _copy(cursor, new)
     else:
         new, others = NOTHING, _best(NOTHING, sent)[0]
-    written = len(new["ts"])
+    written, hours = len(new["ts"]), _hours(new)
     if len(others["ts"]):
         cursor.execute(statement("writer/insert_marks"), {**_arrays(others), **span})
-        written += cursor.rowcount
+        for symbol_id, hour_at, count in cursor.fetchall():
+            written += count
+            hours.add((symbol_id, (hour_at - EPOCH) // MICROSECOND))
+    _note(cursor, hours)
     outcome.count("mark", len(marks), written)
 
 
@@ -177,6 +179,28 @@ def _copy(cursor: Cursor, columns: Columns) -> None:
         "raw.marks",
         COLUMNS,
         [packed(quotes, QUOTE_ROW), packed(trades, TRADE_ROW)],
+    )
+
+
+def _hours(columns: Columns) -> set[tuple[int, int]]:
+    """Each (symbol_id, UTC hour) of marks that are in the order of their keys."""
+    symbol_ids, hours = columns["symbol_id"], columns["ts"] // HOUR
+    is_first = np.ones(len(hours), dtype=bool)
+    is_first[1:] = (np.diff(symbol_ids) != 0) | (np.diff(hours) != 0)
+    firsts = np.flatnonzero(is_first)
+    return set(
+        zip(symbol_ids[firsts].tolist(), (hours[firsts] * HOUR).tolist(), strict=True)
+    )
+
+
+def _note(cursor: Cursor, hours: set[tuple[int, int]]) -> None:
+    """Tell the position models which hours have marks that they have not seen."""
+    if not hours:
+        return
+    symbol_ids, instants = zip(*hours, strict=True)
+    cursor.execute(
+        statement("writer/note_marks"),
+        {"symbol_ids": list(symbol_ids), "hours": _instants(np.array(instants))},
     )
 
 

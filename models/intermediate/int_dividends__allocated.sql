@@ -1,5 +1,12 @@
-with legs as (
-    select * from {{ ref('int_legs__built') }}
+with positions as (
+    select * from {{ ref('int_positions__derived') }}
+),
+
+legs as (
+    select legs.*
+    from positions
+    inner join {{ ref('int_legs__built') }} as legs on positions.position_id = legs.position_id
+    where legs.quantity_after <> 0
 ),
 
 activities as (
@@ -21,13 +28,12 @@ allocated as (
         legs.position_id,
         timed.event_id as dividend_id,
         timed.net_amount_dollars as dividend_dollars
-    from timed
-    inner join legs
-        on timed.account_name = legs.account_name
-        and timed.symbol = legs.symbol
-        and timed.paid_at >= legs.leg_started_at
-        and timed.paid_at < legs.leg_ended_at
-        and legs.quantity_after <> 0
+    from legs
+    inner join timed
+        on legs.account_name = timed.account_name
+        and legs.symbol = timed.symbol
+        and legs.leg_started_at <= timed.paid_at
+        and legs.leg_ended_at > timed.paid_at
 )
 
 select * from allocated

@@ -1,16 +1,17 @@
-with order_legs as (
-    select * from {{ ref('int_legs__built') }}
+with positions as (
+    select * from {{ ref('int_positions__derived') }}
 ),
 
--- Apart from order_legs: a CTE that is read twice has no statistics and no index, and
--- the planner then joined orders to legs by looping over all pairs.
-traded_legs as (
+legs as (
+    select legs.*
+    from positions
+    inner join {{ ref('int_legs__built') }} as legs on positions.position_id = legs.position_id
+),
+
+-- A synthetic opening is no trade that was charged for.
+traded_legs as not materialized (
     select * from {{ ref('int_legs__built') }}
     where moves = 'trade' and event_type <> 'OPENING'
-),
-
-executions as (
-    select * from {{ ref('int_executions__resolved') }}
 ),
 
 orders as (
@@ -26,42 +27,36 @@ activities as (
 -- An order's commission goes to its executions by quantity, and where one of them
 -- crosses zero on to the two positions, again by quantity.
 charged_orders as (
-    select
+    select distinct
         orders.account_name,
         orders.order_id,
-        orders.commission_dollars,
-        sum(abs(executions.signed_quantity)) as order_quantity
-    from orders
-    inner join executions
-        on orders.account_name = executions.account_name and orders.order_id = executions.order_id
-    group by orders.account_name, orders.order_id, orders.commission_dollars
+        orders.commission_dollars
+    from legs
+    inner join orders
+        on legs.account_name = orders.account_name and legs.order_id = orders.order_id
 ),
 
 commissions as (
     select
         order_legs.position_id,
-        order_legs.leg_number,
-        order_legs.account_name,
         'commission:' || charged_orders.order_id as fee_id,
         charged_orders.commission_dollars * abs(order_legs.signed_quantity)
-        / charged_orders.order_quantity as fee_dollars
+        / sum(abs(order_legs.signed_quantity)) over (
+            partition by charged_orders.account_name, charged_orders.order_id
+        ) as fee_dollars
     from charged_orders
-    inner join order_legs
+    inner join {{ ref('int_legs__built') }} as order_legs
         on charged_orders.account_name = order_legs.account_name
         and charged_orders.order_id = order_legs.order_id
 ),
 
 -- A fee row that names a symbol belongs to the fills of the last trading date on or
 -- before its own: brokers post it a day later.
-trading_days as (
-    select
-        position_id,
-        leg_number,
+lanes as (
+    select distinct
         account_name,
-        symbol,
-        {{ trading_date('leg_started_at') }} as trading_date,
-        abs(signed_quantity) as quantity
-    from traded_legs
+        symbol
+    from positions
 ),
 
 charged_days as (
@@ -70,34 +65,49 @@ charged_days as (
         activities.account_name,
         activities.symbol,
         -activities.net_amount_dollars as fee_dollars,
-        max(trading_days.trading_date) as trading_date
-    from activities
-    inner join trading_days
-        on activities.account_name = trading_days.account_name
-        and activities.symbol = trading_days.symbol
-        and activities.activity_date >= trading_days.trading_date
-    group by activities.event_id, activities.account_name, activities.symbol, activities.net_amount_dollars
+        {{ trading_date('last_trade.leg_started_at') }} as trading_date
+    from lanes
+    inner join activities
+        on lanes.account_name = activities.account_name and lanes.symbol = activities.symbol
+    cross join lateral (
+        select traded_legs.leg_started_at
+        from traded_legs
+        where
+            traded_legs.account_name = activities.account_name
+            and traded_legs.symbol = activities.symbol
+            and traded_legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
+        order by traded_legs.leg_started_at desc
+        limit 1
+    ) as last_trade
 ),
 
 day_fees as (
     select
-        trading_days.position_id,
-        trading_days.leg_number,
-        trading_days.account_name,
+        traded_legs.position_id,
         charged_days.event_id as fee_id,
-        charged_days.fee_dollars * trading_days.quantity
-        / sum(trading_days.quantity) over (partition by charged_days.event_id, charged_days.account_name) as fee_dollars
+        charged_days.fee_dollars * abs(traded_legs.signed_quantity)
+        / sum(abs(traded_legs.signed_quantity)) over (
+            partition by charged_days.event_id, charged_days.account_name
+        ) as fee_dollars
     from charged_days
-    inner join trading_days
-        on charged_days.account_name = trading_days.account_name
-        and charged_days.symbol = trading_days.symbol
-        and charged_days.trading_date = trading_days.trading_date
+    inner join traded_legs
+        on charged_days.account_name = traded_legs.account_name
+        and charged_days.symbol = traded_legs.symbol
+        and traded_legs.leg_started_at >= {{ new_york_instant('charged_days.trading_date', '00:00') }}
+        and traded_legs.leg_started_at < {{ new_york_instant('charged_days.trading_date + 1', '00:00') }}
 ),
 
 unioned as (
     select * from commissions
     union all
     select * from day_fees
+),
+
+-- Orders and days are charged whole; of their positions, those that are asked for.
+allocated as (
+    select unioned.*
+    from positions
+    inner join unioned on positions.position_id = unioned.position_id
 )
 
-select * from unioned
+select * from allocated

@@ -11,101 +11,26 @@
     )
 }}
 
-with executions as (
-    select * from {{ ref('stg_dispatch__executions') }}
+with positions as (
+    select * from {{ ref('int_positions__derived') }}
 ),
 
-orders as (
-    select * from {{ ref('stg_alpaca__orders') }}
-),
-
-fills as (
-    select distinct
-        account_name,
-        order_id,
-        client_order_id
-    from {{ ref('stg_alpaca__fills') }}
-),
-
--- Every order that filled, with the ids under which the dispatcher may know it. A leg of
--- a multi-leg order was sent as its parent.
-known_as as (
-    select
-        fills.account_name,
-        fills.order_id,
-        fills.order_id as sent_order_id,
-        coalesce(orders.client_order_id, fills.client_order_id) as sent_client_order_id,
-        1 as closeness
-    from fills
-    left join orders
-        on fills.account_name = orders.account_name and fills.order_id = orders.order_id
-
-    union all
-
-    select
-        legs.account_name,
-        legs.order_id,
-        parents.order_id as sent_order_id,
-        parents.client_order_id as sent_client_order_id,
-        2 as closeness
-    from orders as legs
-    inner join orders as parents
-        on legs.account_name = parents.account_name and legs.parent_order_id = parents.order_id
-    where parents.order_class = 'mleg'
-),
-
-matched as (
-    select
-        known_as.account_name,
-        known_as.order_id,
-        executions.execution_uuid,
-        known_as.closeness,
-        1 as id_rank
-    from known_as
-    inner join executions
-        on known_as.account_name = executions.account_name
-        and known_as.sent_order_id = executions.order_id
-
-    union all
-
-    select
-        known_as.account_name,
-        known_as.order_id,
-        executions.execution_uuid,
-        known_as.closeness,
-        2 as id_rank
-    from known_as
-    inner join executions
-        on known_as.account_name = executions.account_name
-        and known_as.sent_client_order_id = executions.client_order_id
-),
-
-distinct_matches as (
+opening_and_last_orders as (
     select
         account_name,
-        order_id,
-        execution_uuid,
-        min(closeness * 10 + id_rank) as match_rank
-    from matched
-    group by account_name, order_id, execution_uuid
+        opening_order_id as order_id
+    from positions
+
+    union
+
+    select
+        account_name,
+        last_order_id as order_id
+    from positions
 ),
 
 dispatched as (
-    select
-        distinct_matches.account_name,
-        distinct_matches.order_id,
-        distinct_matches.match_rank,
-        executions.execution_uuid,
-        executions.recommendation_id,
-        executions.intent,
-        executions.exit_reason,
-        executions.strategy_type,
-        executions.max_hold_minutes,
-        executions.stop_price,
-        executions.target_price,
-        executions.created_at
-    from distinct_matches
-    inner join executions on distinct_matches.execution_uuid = executions.execution_uuid
+    {{ dispatched_orders('opening_and_last_orders') }}
 )
 
 select * from dispatched

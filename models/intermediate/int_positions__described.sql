@@ -2,10 +2,6 @@ with positions as (
     select * from {{ ref('int_positions__derived') }}
 ),
 
-instruments as (
-    select * from {{ ref('stg_alpaca__instruments') }}
-),
-
 dispatched as (
     select * from {{ ref('int_positions__dispatched') }}
 ),
@@ -14,29 +10,8 @@ quoted as (
     select * from {{ ref('int_positions__quoted') }}
 ),
 
--- What is known of a position from its opening on, for open and closed ones alike.
 described as (
-    select
-        positions.*,
-        instruments.ticker,
-        instruments.option_symbol,
-        instruments.instrument_type,
-        instruments.strike_price,
-        instruments.expiration_date,
-        dispatched.execution_uuid,
-        dispatched.recommendation_id,
-        dispatched.recommended_at,
-        dispatched.strategy_type,
-        dispatched.max_hold_minutes,
-        dispatched.stop_price,
-        dispatched.entry_features_json,
-        dispatched.entry_iv_rank,
-        dispatched.implied_volatility,
-        coalesce(quoted.entry_spread_pct, dispatched.features_spread_pct) as entry_spread_pct
-    from positions
-    inner join instruments on positions.symbol = instruments.symbol
-    left join dispatched on positions.position_id = dispatched.position_id
-    left join quoted on positions.position_id = quoted.position_id
+    {{ described_positions('positions', 'dispatched', 'quoted') }}
 )
 
 select * from described

@@ -1,6 +1,5 @@
 with positions as (
     select * from {{ ref('int_positions__derived') }}
-    where not is_open
 ),
 
 dispatched as (
@@ -86,14 +85,16 @@ order_reasons as (
 -- row of the same day tells which of the two it was.
 option_endings as (
     select
-        activities.account_name,
-        instruments.ticker as symbol,
-        activities.activity_date,
+        positions.position_id,
         min(case activities.activity_type when 'OPASN' then 'assigned' else 'exercised' end) as exit_reason
-    from activities
-    inner join instruments on activities.symbol = instruments.symbol
-    where activities.activity_type in ('OPASN', 'OPEXC')
-    group by activities.account_name, instruments.ticker, activities.activity_date
+    from positions
+    inner join instruments on positions.symbol = instruments.ticker
+    inner join activities
+        on positions.account_name = activities.account_name
+        and instruments.symbol = activities.symbol
+        and {{ trading_date('positions.last_event_at') }} = activities.activity_date
+    where positions.last_event_type = 'OPTRD' and activities.activity_type in ('OPASN', 'OPEXC')
+    group by positions.position_id
 ),
 
 broker_reasons as (
@@ -108,10 +109,7 @@ broker_reasons as (
             when 'OPTRD' then option_endings.exit_reason
         end as exit_reason
     from positions
-    left join option_endings
-        on positions.account_name = option_endings.account_name
-        and positions.symbol = option_endings.symbol
-        and {{ trading_date('positions.last_event_at') }} = option_endings.activity_date
+    left join option_endings on positions.position_id = option_endings.position_id
     where positions.last_event_type <> 'FILL'
 ),
 

@@ -1,40 +1,49 @@
-with legs as (
-    select * from {{ ref('int_legs__built') }}
-    where not is_open_position
+with positions as (
+    select * from {{ ref('int_positions__derived') }}
 ),
 
-leg_marks as (
-    select * from {{ ref('int_leg_marks__reduced') }}
+legs as (
+    select legs.*
+    from positions
+    inner join {{ ref('int_legs__built') }} as legs on positions.position_id = legs.position_id
 ),
 
-leg_paths as (
-    select * from {{ ref('int_leg_paths__measured') }}
+leg_days as (
+    select * from {{ ref('int_leg_days__reduced') }}
+),
+
+leg_day_paths as (
+    select * from {{ ref('int_leg_day_paths__measured') }}
 ),
 
 valued as (
+    {{ valued_leg_days('legs', 'leg_days') }}
+),
+
+-- The fill that began a leg is observed before the marks of its first day.
+observed as (
     select
-        legs.position_id,
-        legs.leg_number,
-        legs.leg_started_at,
-        leg_marks.first_mark_at,
-        leg_marks.last_mark_at,
-        leg_paths.longest_gap,
-        legs.quantity_after = 0 as is_last,
-        {{ pnl_at_fill('legs') }} as pnl_at_fill,
-        legs.multiplier * (
-            legs.cash_after + legs.quantity_after
-            * case when legs.quantity_after > 0 then leg_marks.highest_price else leg_marks.lowest_price end::numeric
-        ) as best_marked_pnl,
-        legs.multiplier * (
-            legs.cash_after + legs.quantity_after
-            * case when legs.quantity_after > 0 then leg_marks.lowest_price else leg_marks.highest_price end::numeric
-        ) as worst_marked_pnl,
-        legs.multiplier * abs(legs.quantity_after) * leg_paths.deepest_price_fall as fall_within_leg
-    from legs
-    left join leg_marks
-        on legs.position_id = leg_marks.position_id and legs.leg_number = leg_marks.leg_number
-    left join leg_paths
-        on legs.position_id = leg_paths.position_id and legs.leg_number = leg_paths.leg_number
+        valued.position_id,
+        valued.leg_number,
+        valued.observed_date,
+        valued.leg_started_at,
+        valued.first_mark_at,
+        valued.last_mark_at,
+        valued.pnl_at_best,
+        valued.pnl_at_worst,
+        valued.quantity_after = 0 as is_last,
+        case
+            when row_number() over (
+                partition by valued.position_id, valued.leg_number order by valued.observed_date
+            ) = 1 then valued.pnl_at_fill
+        end as pnl_at_fill,
+        leg_day_paths.longest_gap,
+        valued.multiplier * abs(valued.quantity_after) * leg_day_paths.deepest_price_fall as fall_within_day
+    from valued
+    left join leg_day_paths
+        on valued.position_id = leg_day_paths.position_id
+        and valued.leg_number = leg_day_paths.leg_number
+        and valued.observed_date = leg_day_paths.observed_date
 ),
 
 -- The running maximum starts at 0, before the first observation.
@@ -43,15 +52,15 @@ with_history as (
         *,
         greatest(
             0,
-            max(greatest(pnl_at_fill, best_marked_pnl)) over earlier_legs
+            max(greatest(pnl_at_fill, pnl_at_best)) over earlier_days
         ) as best_pnl_before,
         coalesce(
-            max(last_mark_at) over earlier_legs,
-            first_value(leg_started_at) over (partition by position_id order by leg_number)
+            max(last_mark_at) over earlier_days,
+            first_value(leg_started_at) over (partition by position_id order by leg_number, observed_date)
         ) as silent_since
-    from valued
-    window earlier_legs as (
-        partition by position_id order by leg_number
+    from observed
+    window earlier_days as (
+        partition by position_id order by leg_number, observed_date
         rows between unbounded preceding and 1 preceding
     )
 ),
@@ -62,8 +71,8 @@ measured as (
         max(
             greatest(
                 best_pnl_before - pnl_at_fill,
-                greatest(best_pnl_before, pnl_at_fill) - worst_marked_pnl,
-                fall_within_leg,
+                greatest(best_pnl_before, pnl_at_fill) - pnl_at_worst,
+                fall_within_day,
                 0
             )
         ) as max_give_back_dollars,

@@ -1,6 +1,5 @@
 with positions as (
     select * from {{ ref('int_positions__described') }}
-    where not is_open
 ),
 
 orders as (
@@ -11,13 +10,14 @@ orders as (
 -- The stop that the dispatcher planned, else the stop leg of the entry's bracket.
 bracket_stops as (
     select
-        account_name,
-        parent_order_id,
-        min(stop_price) as stop_price
-    from orders
-    where parent_order_id is not null
-    group by account_name, parent_order_id
-    having count(distinct stop_price) = 1
+        positions.position_id,
+        min(orders.stop_price) as stop_price
+    from positions
+    inner join orders
+        on positions.account_name = orders.account_name
+        and positions.opening_order_id = orders.parent_order_id
+    group by positions.position_id
+    having count(distinct orders.stop_price) = 1
 ),
 
 -- Stops are stated in the units of the entry; the position in those at its end.
@@ -30,9 +30,7 @@ stops as (
         positions.multiplier,
         coalesce(positions.stop_price, bracket_stops.stop_price) / positions.opening_units_at_end as stop_price
     from positions
-    left join bracket_stops
-        on positions.account_name = bracket_stops.account_name
-        and positions.opening_order_id = bracket_stops.parent_order_id
+    left join bracket_stops on positions.position_id = bracket_stops.position_id
 ),
 
 -- A stop on the wrong side of the entry risks nothing that can be divided by.

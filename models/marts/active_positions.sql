@@ -1,59 +1,19 @@
 {{ config(materialized='view') }}
 
 with positions as (
-    select * from {{ ref('int_positions__described') }}
-    where is_open
+    select * from {{ ref('int_open_positions__described') }}
 ),
 
-excursions as (
-    select * from {{ ref('int_open_positions__excursions_found') }}
-),
-
-marks as (
-    select * from {{ ref('stg_alpaca__marks') }}
-),
-
--- Null until a mark arrives: what was paid is no observation of what it is worth. A
--- price from before a split is one of another unit.
-last_marks as (
+-- At the latest observation: a mark from before the last fill would value what was not
+-- held then, and could lie outside the extremes.
+valued as (
     select
-        positions.position_id,
-        last_mark.price::numeric as last_mark_price,
-        last_mark.observed_at as last_mark_at
+        *,
+        cash_dollars
+        + signed_open_quantity
+        * case when last_mark_at >= last_event_at then last_mark_price else last_event_price end
+        * multiplier as unrealized_pnl_dollars
     from positions
-    cross join lateral (
-        select
-            marks.price,
-            marks.observed_at
-        from marks
-        where
-            marks.symbol_id = positions.symbol_id
-            and marks.observed_at >= positions.unit_began_at
-            and marks.price > 0
-        order by marks.observed_at desc, marks.price desc
-        limit 1
-    ) as last_mark
-),
-
-joined as (
-    select
-        positions.*,
-        excursions.best_unrealized_pnl_dollars,
-        excursions.worst_unrealized_pnl_dollars,
-        last_marks.last_mark_price,
-        last_marks.last_mark_at,
-        -- At the latest observation: a mark from before the last fill would value what was
-        -- not held then, and could lie outside the extremes.
-        positions.cash_dollars
-        + positions.signed_open_quantity
-        * case
-            when last_marks.last_mark_at >= positions.last_event_at then last_marks.last_mark_price
-            else positions.last_event_price
-        end
-        * positions.multiplier as unrealized_pnl_dollars
-    from positions
-    inner join excursions on positions.position_id = excursions.position_id
-    left join last_marks on positions.position_id = last_marks.position_id
 ),
 
 final as (
@@ -86,7 +46,7 @@ final as (
         unrealized_pnl_dollars::numeric(38, 9) as unrealized_pnl_dollars,
         ({{ percent_of('unrealized_pnl_dollars', 'entry_notional_dollars') }})::numeric(38, 9) as unrealized_pnl_pct,
         is_opening_synthetic
-    from joined
+    from valued
 )
 
 select * from final

@@ -1,7 +1,28 @@
+{# A view: it counts what stands in two others, of any number of dates that are asked for. #}
+{{ config(materialized='view') }}
+
 with positions as (
-    select * from {{ ref('int_positions__described') }}
-    -- Nobody saw when, nor why, the others were opened.
-    where not is_opening_synthetic
+    select
+        account_name,
+        entry_time,
+        execution_uuid,
+        entry_features_json,
+        is_opening_synthetic
+    from {{ ref('position_history') }}
+
+    union all
+
+    select
+        account_name,
+        entry_time,
+        execution_uuid,
+        entry_features_json,
+        is_opening_synthetic
+    from {{ ref('active_positions') }}
+),
+
+executions as (
+    select * from {{ ref('stg_dispatch__executions') }}
 ),
 
 -- Asked for once more, so that features that are lost on the way to the position show
@@ -12,16 +33,19 @@ recommendations as (
 
 counted as (
     select
-        {{ trading_date('positions.opened_at') }} as trading_date,
+        {{ trading_date('positions.entry_time') }} as trading_date,
         positions.account_name,
         count(*) as opened_count,
         count(positions.execution_uuid) as dispatched_count,
-        count(positions.recommendation_id) as recommended_count,
-        count(positions.entry_features_json) filter (where positions.recommendation_id is not null) as featured_count,
-        count(positions.recommendation_id) filter (where recommendations.features_json is null)
+        count(executions.recommendation_id) as recommended_count,
+        count(positions.entry_features_json) filter (where executions.recommendation_id is not null) as featured_count,
+        count(executions.recommendation_id) filter (where recommendations.features_json is null)
             as missing_snapshot_count
     from positions
-    left join recommendations on positions.recommendation_id = recommendations.recommendation_id
+    left join executions on positions.execution_uuid = executions.execution_uuid
+    left join recommendations on executions.recommendation_id = recommendations.recommendation_id
+    -- Nobody saw when, nor why, the others were opened.
+    where not positions.is_opening_synthetic
     group by 1, 2
 ),
 

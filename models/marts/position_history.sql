@@ -1,12 +1,17 @@
 {{
     config(
-        post_hook='analyze {{ this }}'
+        incremental_strategy='replace_positions',
+        unique_key='id',
+        indexes=[{'columns': ['exit_time']}],
+        post_hook=['{{ analyze_anew(this) }}', '{{ saw_changes(this.name) }}'],
+        meta={'follows_changes': true}
     )
 }}
+{{ require_full_build() }}
 
+-- depends_on: {{ ref('int_positions__touched') }}
 with positions as (
     select * from {{ ref('int_positions__described') }}
-    where not is_open
 ),
 
 excursions as (

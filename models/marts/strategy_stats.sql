@@ -1,17 +1,12 @@
 {{
     config(
-        incremental_strategy='delete+insert',
-        unique_key=['as_of_date', 'lookback_days'],
+        incremental_strategy='replace_dates',
         post_hook='analyze {{ this }}'
     )
 }}
 
 with rolled_up as (
     select * from {{ ref('int_strategy_stats__rolled_up') }}
-),
-
-drawdowns as (
-    select * from {{ ref('int_strategy_stats__drawdowns_found') }}
 ),
 
 computed as (
@@ -43,20 +38,19 @@ computed as (
         {{ statistic(
             'case when rolled_up.n_trades >= 30 then rolled_up.avg_return / nullif(rolled_up.return_deviation, 0) end'
         ) }} as sharpe,
-        {{ statistic('drawdowns.max_drawdown_dollars') }} as max_drawdown,
+        {{ statistic('rolled_up.max_drawdown_dollars') }} as max_drawdown,
         rolled_up.n_trades >= 30 as is_reliable,
         rolled_up.is_all_tickers
     from rolled_up
-    inner join drawdowns
-        on rolled_up.rollup_level = drawdowns.rollup_level
-        and rolled_up.ticker = drawdowns.ticker
-        and rolled_up.strategy_type = drawdowns.strategy_type
-        and rolled_up.asset_type = drawdowns.asset_type
 ),
 
 {% if is_incremental() %}
+-- By two bounds, which the primary key can answer: other dates are not read.
 stored as (
     select * from {{ this }}
+    where
+        as_of_date >= (select min(computed.as_of_date) from computed)
+        and as_of_date <= (select max(computed.as_of_date) from computed)
 ),
 
 -- A date computed again keeps its time of update unless a number moved.

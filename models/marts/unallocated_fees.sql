@@ -1,3 +1,9 @@
+{#
+    A view: what is asked is asked once a day, and a table would ask it of all fees at
+    each build.
+#}
+{{ config(materialized='view') }}
+
 with activities as (
     select * from {{ ref('stg_alpaca__account_activities') }}
     where activity_type in ('FEE', 'CFEE') and net_amount_dollars <> 0
@@ -8,50 +14,60 @@ orders as (
     where commission_dollars <> 0
 ),
 
-allocated as (
-    select distinct
-        account_name,
-        fee_id
-    from {{ ref('int_fees__allocated') }}
+legs as (
+    select * from {{ ref('int_legs__built') }}
 ),
 
-charged as (
+-- What int_fees__allocated gives to no position: a fee that names no symbol, or one that
+-- was not traded before; a commission of an order without a fill.
+unallocated as (
     select
-        event_id as fee_id,
-        account_name,
-        activity_date,
-        activity_sub_type as fee_type,
-        symbol,
-        description,
-        -net_amount_dollars as fee_dollars
+        activities.event_id as fee_id,
+        activities.account_name,
+        activities.activity_date,
+        activities.activity_sub_type as fee_type,
+        activities.symbol,
+        activities.description,
+        -activities.net_amount_dollars as fee_dollars
     from activities
+    where
+        not exists (
+            select 1 from legs
+            where
+                legs.account_name = activities.account_name
+                and legs.symbol = activities.symbol
+                and legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
+                and legs.moves = 'trade'
+                and legs.event_type <> 'OPENING'
+        )
 
     union all
 
     select
-        'commission:' || order_id as fee_id,
-        account_name,
-        {{ trading_date('updated_at') }} as activity_date,
+        'commission:' || orders.order_id as fee_id,
+        orders.account_name,
+        {{ trading_date('orders.updated_at') }} as activity_date,
         'commission' as fee_type,
-        symbol,
+        orders.symbol,
         'commission of an order without a known fill' as description,
-        commission_dollars as fee_dollars
+        orders.commission_dollars as fee_dollars
     from orders
+    where not exists (
+        select 1 from legs
+        where legs.account_name = orders.account_name and legs.order_id = orders.order_id
+    )
 ),
 
 final as (
     select
-        charged.fee_id,
-        charged.account_name,
-        charged.activity_date,
-        charged.fee_type,
-        charged.symbol,
-        charged.description,
-        charged.fee_dollars::numeric(38, 9) as fee_dollars
-    from charged
-    left join allocated
-        on charged.account_name = allocated.account_name and charged.fee_id = allocated.fee_id
-    where allocated.fee_id is null
+        fee_id,
+        account_name,
+        activity_date,
+        fee_type,
+        symbol,
+        description,
+        fee_dollars::numeric(38, 9) as fee_dollars
+    from unallocated
 )
 
 select * from final

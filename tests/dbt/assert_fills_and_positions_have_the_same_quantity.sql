@@ -56,8 +56,16 @@ moved as (
     group by moves.account_name, moves.symbol
 ),
 
--- A closed position was opened and closed with the same quantity. Of an open one the
--- quantity closed is what was opened less what is open.
+-- A closed position was opened and closed with the same quantity.
+open_turnover as (
+    select
+        position_id,
+        sum(abs(signed_quantity)) as turned_over
+    from legs
+    where is_open_position
+    group by position_id
+),
+
 positions as (
     select
         account_name,
@@ -70,12 +78,11 @@ positions as (
 
     select
         active_positions.account_name,
-        derived.symbol,
-        2 * derived.entry_quantity - active_positions.quantity as turned_over,
+        coalesce(active_positions.option_symbol, active_positions.ticker) as symbol,
+        open_turnover.turned_over,
         case active_positions.side when 'short' then -1 else 1 end * active_positions.quantity as left_over
     from {{ ref('active_positions') }} as active_positions
-    inner join {{ ref('int_positions__derived') }} as derived
-        on active_positions.id = derived.position_id
+    inner join open_turnover on active_positions.id = open_turnover.position_id
 ),
 
 held as (
@@ -98,6 +105,12 @@ select
 from moved
 left join held
     on moved.account_name = held.account_name and moved.symbol = held.symbol
+left join {{ ref('int_lanes__unclaimed') }} as unclaimed
+    on moved.account_name = unclaimed.account_name and moved.symbol = unclaimed.symbol
 where
-    abs(moved.turned_over - coalesce(held.turned_over, 0)) > moved.tolerance
-    or abs(moved.left_over - coalesce(held.left_over, 0)) > moved.tolerance
+    -- What arrives while the tests run is the next build's.
+    unclaimed.symbol is null
+    and (
+        abs(moved.turned_over - coalesce(held.turned_over, 0)) > moved.tolerance
+        or abs(moved.left_over - coalesce(held.left_over, 0)) > moved.tolerance
+    )

@@ -1,24 +1,16 @@
-with source as (
-    select * from {{ source('alpaca', 'orders') }}
-),
-
-renamed as (
-    select
-        account_name,
-        order_id,
-        client_order_id,
-        parent_order_id,
-        symbol,
-        side,
-        order_type,
-        order_class,
-        status,
-        limit_price,
-        stop_price,
-        commission as commission_dollars,
-        legs is not null as has_legs,
-        updated_at
-    from source
-)
-
-select * from renamed
+select
+    account_name,
+    order_id,
+    client_order_id,
+    parent_order_id,
+    symbol,
+    side,
+    order_type,
+    order_class,
+    status,
+    limit_price,
+    stop_price,
+    commission as commission_dollars,
+    legs is not null as has_legs,
+    updated_at
+from {{ source('alpaca', 'orders') }}

@@ -1,22 +1,14 @@
-with source as (
-    select * from {{ dispatch_rows('dispatch_executions') }}
-),
-
-renamed as (
-    select
-        execution_uuid,
-        lower(recommendation_id) as recommendation_id,
-        account_name,
-        lower(alpaca_order_id) as order_id,
-        client_order_id,
-        intent,
-        nullif(trim(exit_reason), '') as exit_reason,
-        strategy_type,
-        max_hold_minutes,
-        stop_price,
-        target_price,
-        created_at
-    from source
-)
-
-select * from renamed
+select
+    execution_uuid,
+    lower(recommendation_id) as recommendation_id,
+    account_name,
+    lower(alpaca_order_id) as order_id,
+    client_order_id,
+    intent,
+    nullif(trim(exit_reason), '') as exit_reason,
+    strategy_type,
+    max_hold_minutes,
+    stop_price,
+    target_price,
+    created_at
+from {{ dispatch_rows('dispatch_executions') }}

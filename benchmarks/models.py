@@ -1,0 +1,105 @@
+"""The project's own SQL: built by dbt, then each model's query timed on the server."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from benchmarks.machine import cpu_seconds
+from benchmarks.server import BenchmarkError, Cost, Server
+
+SCHEMA = "bench"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A run of dbt.
+
+    ``active`` are seconds in which sessions executed statements
+    (pg_stat_database.active_time; a parallel worker's own time is not in it),
+    ``cpu`` those of processor time of all server processes. ``seconds`` by model are
+    dbt's own; ``queries`` the compiled SQL of each model.
+    """
+
+    cost: Cost
+    active: float
+    cpu: float
+    seconds: dict[str, float] = field(repr=False)
+    queries: dict[str, str] = field(repr=False)
+
+
+def run_dbt(server: Server, database: str, *arguments: str, **variables: Any) -> Built:
+    """Run dbt on a database of the server: ``build --full-refresh`` and the like."""
+    root = str(server.settings.root)
+    where = ["--project-dir", root, "--profiles-dir", root]
+    if variables:
+        where += ["--vars", json.dumps(variables)]
+    server.settle()
+    active, cpu = active_seconds(server, database), cpu_seconds(server.pid)
+    cost = server.run(database, "dbt", *arguments, *where)
+    cpu = cpu_seconds(server.pid) - cpu
+    active = active_seconds(server, database) - active
+    results = json.loads((server.folder / "target/run_results.json").read_text())
+    seconds, queries = {}, {}
+    for node in results["results"]:
+        kind, _, name = node["unique_id"].split(".", 2)
+        seconds[name if kind == "model" else node["unique_id"]] = node["execution_time"]
+        if kind == "model":
+            queries[name] = node["compiled_code"]
+    return Built(cost, active, cpu, seconds, queries)
+
+
+def active_seconds(server: Server, database: str) -> float:
+    """What the sessions of a database that ended so far spent in statements."""
+    connection = server.connect("postgres")
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select active_time / 1000 from pg_stat_database where datname = %s",
+            (database,),
+        )
+        row = cursor.fetchone()
+    connection.close()
+    if row is None:
+        raise BenchmarkError(f"there are no statistics of the database {database}")
+    return float(row[0])
+
+
+def timed(
+    connection: Connection, built: Built, models: Sequence[str]
+) -> dict[str, float]:
+    """Seconds of each model's query as a table of its own, without index or analyze.
+
+    As in a full refresh: CREATE TABLE AS, which may use parallel workers. What it reads
+    are the tables that dbt built.
+    """
+    seconds = {}
+    for model in models:
+        query = built.queries.get(model)
+        if query is None:
+            raise BenchmarkError(f"dbt did not build {model}")
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"create schema if not exists {SCHEMA}")
+            cursor.execute(f"drop table if exists {SCHEMA}.{model}")
+        with connection, connection.cursor() as cursor:
+            started = time.perf_counter()
+            cursor.execute(f"create table {SCHEMA}.{model} as {query}")
+            seconds[model] = time.perf_counter() - started
+    return seconds
+
+
+def plan_of(connection: Connection, query: str) -> str:
+    """How the server would run a query, where that is in question."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"explain create table {SCHEMA}.planned as {query}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def workers(plan: str) -> int:
+    """The parallel workers that a plan asks for, at its most."""
+    return max(map(int, re.findall(r"Workers Planned: (\d+)", plan)), default=0)

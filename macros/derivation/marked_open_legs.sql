@@ -1,0 +1,113 @@
+{#
+    What the usable marks of each open leg say up to now: its highest and lowest price and
+    the last instant. What the last build reduced stands, and what came since is read.
+    One row per leg with marks. legs: a relation of the columns of int_open_legs__current.
+#}
+{% macro marked_open_legs(legs) %}
+with held as (
+    select * from {{ legs }}
+    where quantity_after <> 0
+),
+
+changed_marks as (
+    select * from {{ source('alpaca', 'changed_marks') }}
+),
+
+-- Of a leg that was built again nothing is known yet; of the others, what came since.
+spans as (
+    select
+        position_id,
+        leg_number,
+        symbol_id,
+        leg_started_at as from_at,
+        leg_ended_at as until_at
+    from held
+    where is_rebuilt
+
+    union all
+
+    select
+        held.position_id,
+        held.leg_number,
+        held.symbol_id,
+        greatest(held.leg_started_at, min(changed_marks.hour_at)) as from_at,
+        least(held.leg_ended_at, max(changed_marks.hour_at) + interval '1 hour') as until_at
+    from held
+    inner join changed_marks
+        on held.symbol_id = changed_marks.symbol_id
+        and held.leg_ended_at > changed_marks.hour_at
+        and held.leg_started_at < changed_marks.hour_at + interval '1 hour'
+    where not held.is_rebuilt
+    group by
+        held.position_id,
+        held.leg_number,
+        held.symbol_id,
+        held.leg_started_at,
+        held.leg_ended_at,
+        (changed_marks.hour_at at time zone 'UTC')::date
+),
+
+numbered as (
+    select
+        *,
+        row_number() over (order by position_id, leg_number, from_at) as span_number
+    from spans
+),
+
+arrays as (
+    select
+        array_agg(symbol_id order by span_number) as symbol_ids,
+        array_agg(from_at order by span_number) as from_instants,
+        array_agg(until_at order by span_number) as until_instants
+    from numbered
+),
+
+live as (
+    select
+        numbered.position_id,
+        numbered.leg_number,
+        reduced.highest_price,
+        reduced.lowest_price,
+        reduced.last_mark_at
+    from arrays
+    cross join lateral raw.reduced_marks(
+        arrays.symbol_ids, arrays.from_instants, arrays.until_instants
+    ) as reduced
+    inner join numbered on reduced.span_number = numbered.span_number
+),
+
+stored as (
+    select
+        leg_days.position_id,
+        leg_days.leg_number,
+        leg_days.highest_price,
+        leg_days.lowest_price,
+        leg_days.last_mark_at
+    from held
+    inner join {{ ref('int_leg_days__reduced') }} as leg_days
+        on held.position_id = leg_days.position_id and held.leg_number = leg_days.leg_number
+    where not held.is_rebuilt
+),
+
+unioned as (
+    select * from live
+    union all
+    select * from stored
+),
+
+reduced as (
+    select
+        position_id,
+        leg_number,
+        max(highest_price) as highest_price,
+        min(lowest_price) as lowest_price,
+        null::date as observed_date,
+        null::bigint as mark_count,
+        null::timestamptz as first_mark_at,
+        max(last_mark_at) as last_mark_at
+    from unioned
+    group by position_id, leg_number
+)
+
+select * from reduced
+{% endmacro %}

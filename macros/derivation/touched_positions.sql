@@ -1,0 +1,244 @@
+{#
+    Which positions a build derives again beside those of lanes that it builds again:
+    their legs stand, and something else about them changed. Each of these macros selects
+    position_id. legs: a relation of the columns of int_legs__built.
+#}
+
+{# Those held while new marks were observed, or entered soon after a new quote. #}
+{% macro positions_of_changed_marks(legs) %}
+select held.position_id
+from {{ source('alpaca', 'changed_marks') }} as marked
+cross join lateral (
+    select legs.position_id
+    from {{ legs }} as legs
+    where
+        legs.symbol_id = marked.symbol_id
+        and legs.leg_ended_at > marked.hour_at
+        and legs.leg_started_at
+        < marked.hour_at + interval '1 hour' + interval '{{ var("entry_quote_max_age_seconds") }} seconds'
+        and legs.quantity_after <> 0
+    -- One hour after the other, by the index: see legs_since_flat.
+    offset 0
+) as held
+where marked.is_claimed
+{% endmacro %}
+
+
+{#
+    Those of orders of which something was learnt: the order itself, its parent or legs,
+    what the dispatcher sent it for, or the recommendation behind that.
+#}
+{% macro positions_of_changed_orders(legs) %}
+with facts as (
+    select * from {{ source('alpaca', 'changed_facts') }}
+    where is_claimed
+),
+
+sent as (
+    select executions.*
+    from facts
+    inner join {{ ref('stg_dispatch__executions') }} as executions
+        on facts.reference = executions.recommendation_id
+    where facts.kind = 'recommendation'
+),
+
+orders as not materialized (
+    select * from {{ ref('stg_alpaca__orders') }}
+),
+
+client_orders as (
+    select
+        account_name,
+        reference as client_order_id
+    from facts
+    where kind = 'client_order'
+
+    union
+
+    select
+        account_name,
+        client_order_id
+    from sent
+    where client_order_id is not null
+),
+
+changed as (
+    select
+        account_name,
+        reference as order_id
+    from facts
+    where kind in ('fill', 'order')
+
+    union
+
+    select
+        account_name,
+        order_id
+    from sent
+    where order_id is not null
+
+    union
+
+    select
+        orders.account_name,
+        orders.order_id
+    from client_orders
+    inner join orders
+        on client_orders.account_name = orders.account_name
+        and client_orders.client_order_id = orders.client_order_id
+
+    union
+
+    select
+        legs.account_name,
+        legs.order_id
+    from client_orders
+    inner join {{ legs }} as legs
+        on client_orders.account_name = legs.account_name
+        and client_orders.client_order_id = legs.client_order_id
+),
+
+related as (
+    select * from changed
+
+    union
+
+    select
+        orders.account_name,
+        orders.parent_order_id as order_id
+    from changed
+    inner join orders
+        on changed.account_name = orders.account_name and changed.order_id = orders.order_id
+    where orders.parent_order_id is not null
+
+    union
+
+    select
+        orders.account_name,
+        orders.order_id
+    from changed
+    inner join orders
+        on changed.account_name = orders.account_name and changed.order_id = orders.parent_order_id
+)
+
+select legs.position_id
+from related
+inner join {{ legs }} as legs
+    on related.account_name = legs.account_name and related.order_id = legs.order_id
+{% endmacro %}
+
+
+{#
+    Those that a new fee or dividend belongs to, or whose exit an option's ending
+    explains; and where lanes are built again, those that may lose a fee to a trading
+    date that came in between.
+#}
+{% macro positions_of_changed_activities(legs, lanes) %}
+with facts as (
+    select * from {{ source('alpaca', 'changed_facts') }}
+    where is_claimed and kind = 'activity'
+),
+
+legs as not materialized (
+    select * from {{ legs }}
+),
+
+traded_legs as not materialized (
+    select
+        *,
+        {{ trading_date('leg_started_at') }} as trading_date
+    from {{ legs }}
+    where moves = 'trade' and event_type <> 'OPENING'
+),
+
+-- Every version: what an older one was allocated to loses it.
+activities as (
+    select
+        versions.account_name,
+        versions.symbol,
+        versions.activity_type,
+        versions.activity_date,
+        coalesce(versions.occurred_at, {{ new_york_instant('versions.activity_date', '16:00') }}) as happened_at
+    from facts
+    inner join {{ source('alpaca', 'account_activities') }} as versions
+        on facts.account_name = versions.account_name and facts.reference = versions.activity_id
+    where versions.symbol is not null
+),
+
+-- A fee goes to the last trading date before the end of its own; so does what was
+-- charged after the instant until which a lane stands.
+charged_until as (
+    select
+        account_name,
+        symbol,
+        {{ new_york_instant('activity_date + 1', '00:00') }} as charged_until_at
+    from activities
+    where activity_type in ('FEE', 'CFEE')
+
+    union
+
+    select
+        lanes.account_name,
+        lanes.symbol,
+        lanes.flat_until_at + interval '1 microsecond' as charged_until_at
+    from {{ lanes }} as lanes
+    where
+        lanes.flat_until_at > '-infinity'
+        and exists (
+            select 1 from {{ ref('stg_alpaca__account_activities') }} as fees
+            where
+                fees.account_name = lanes.account_name
+                and fees.symbol = lanes.symbol
+                and fees.activity_type in ('FEE', 'CFEE')
+        )
+),
+
+charged_dates as (
+    select
+        charged_until.account_name,
+        charged_until.symbol,
+        last_trade.trading_date
+    from charged_until
+    cross join lateral (
+        select traded_legs.trading_date
+        from traded_legs
+        where
+            traded_legs.account_name = charged_until.account_name
+            and traded_legs.symbol = charged_until.symbol
+            and traded_legs.leg_started_at < charged_until.charged_until_at
+        order by traded_legs.leg_started_at desc
+        limit 1
+    ) as last_trade
+)
+
+select traded_legs.position_id
+from charged_dates
+inner join traded_legs
+    on charged_dates.account_name = traded_legs.account_name
+    and charged_dates.symbol = traded_legs.symbol
+    and traded_legs.leg_started_at >= {{ new_york_instant('charged_dates.trading_date', '00:00') }}
+    and traded_legs.leg_started_at < {{ new_york_instant('charged_dates.trading_date + 1', '00:00') }}
+
+union all
+
+select legs.position_id
+from activities
+inner join legs
+    on activities.account_name = legs.account_name
+    and activities.symbol = legs.symbol
+    and activities.happened_at >= legs.leg_started_at
+    and activities.happened_at < legs.leg_ended_at
+where activities.activity_type like 'DIV%'
+
+union all
+
+select legs.position_id
+from activities
+inner join {{ ref('stg_alpaca__instruments') }} as instruments on activities.symbol = instruments.symbol
+inner join legs
+    on activities.account_name = legs.account_name
+    and instruments.ticker = legs.symbol
+    and legs.leg_started_at >= {{ new_york_instant('activities.activity_date', '00:00') }}
+    and legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
+where activities.activity_type in ('OPASN', 'OPEXC') and legs.event_type = 'OPTRD'
+{% endmacro %}

@@ -1,0 +1,38 @@
+{#-
+    dbt's `view` for Postgres, but a view that stands as it would be written is left alone:
+    dbt's own makes each anew at each run and drops the old one with all views that read
+    it. Between two builds somebody always reads active_positions; and a run of a few models
+    would take away views that it does not make. What a view was written from is kept as
+    its comment.
+-#}
+{% materialization view, adapter='postgres' %}
+    {%- set existing_relation = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {%- set source_comment = 'dbt: ' ~ local_md5(sql) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- set found = run_query(
+        "select obj_description(to_regclass('" ~ target_relation ~ "')) = '" ~ source_comment ~ "'"
+    ).rows[0][0] -%}
+    {%- if existing_relation is not none and existing_relation.is_view and found -%}
+        {% call noop_statement('main', 'VIEW STANDS', 'VIEW STANDS') -%}
+            {{ sql }}
+        {%- endcall %}
+    {%- else -%}
+        {{ drop_relation_if_exists(existing_relation) }}
+        {% call statement('main') -%}
+            {{ get_create_view_as_sql(target_relation, sql) }}
+            comment on view {{ target_relation }} is '{{ source_comment }}'
+        {%- endcall %}
+        {% do apply_grants(target_relation, config.get('grants'), should_revoke=false) %}
+        {% do persist_docs(target_relation, model) %}
+        {{ run_hooks(post_hooks, inside_transaction=True) }}
+        {{ adapter.commit() }}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{%- endmaterialization %}

@@ -1,0 +1,41 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_rows',
+        post_hook='analyze {{ this }}'
+    )
+}}
+
+-- depends_on: {{ ref('int_builds__scoped') }}
+{% if derives_some() -%}
+with touched as (
+    {{ touched_lanes(
+        "(select * from " ~ source('alpaca', 'changed_facts') ~ " where is_claimed) as claimed",
+        last_built('int_legs__built')
+    ) }}
+),
+
+-- Those of a build that did not finish too: its legs may be built, what follows is not.
+merged as (
+    select
+        account_name,
+        symbol,
+        min(flat_until_at) as flat_until_at
+    from (
+        select * from touched
+        union all
+        select * from {{ this }}
+    ) as lanes
+    group by account_name, symbol
+)
+{%- else -%}
+with merged as (
+    select
+        null::text as account_name,
+        null::text as symbol,
+        null::timestamptz as flat_until_at
+    where false
+)
+{%- endif %}
+
+select * from merged

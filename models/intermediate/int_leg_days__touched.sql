@@ -1,0 +1,75 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_rows',
+        post_hook=['analyze {{ this }}', "alter table {{ this }} set (parallel_workers = 2)"]
+    )
+}}
+
+with legs as not materialized (
+    select * from {{ ref('int_legs__built') }}
+),
+
+{% if derives_some() -%}
+lanes as (
+    select * from {{ ref('int_lanes__touched') }}
+),
+
+rebuilt as (
+    {{ legs_since_flat('lanes', 'legs') }}
+),
+
+marked_dates as (
+    select distinct
+        symbol_id,
+        (hour_at at time zone 'UTC')::date as observed_date
+    from {{ source('alpaca', 'changed_marks') }}
+    where is_claimed
+),
+{%- else -%}
+rebuilt as (
+    select * from legs
+),
+{%- endif %}
+
+newest as (
+    select max(observed_date) as observed_date from {{ ref('stg_alpaca__mark_days') }}
+),
+
+-- A leg that is open has no last day of its own.
+dated as (
+    select
+        rebuilt.*,
+        dates.observed_at::date as observed_date
+    from rebuilt
+    cross join newest
+    cross join
+        lateral generate_series(
+            date_trunc('day', rebuilt.leg_started_at at time zone 'UTC'),
+            least(rebuilt.leg_ended_at at time zone 'UTC', coalesce(newest.observed_date, '-infinity')),
+            interval '1 day'
+        ) as dates (observed_at)
+
+    {% if derives_some() -%}
+    union
+
+    {{ legs_held_on('marked_dates', 'legs') }}
+    {%- endif %}
+),
+
+-- From the start of the leg to its end, or what of that lies in the day.
+touched as (
+    select
+        position_id,
+        leg_number,
+        symbol_id,
+        quantity_after,
+        is_open_position,
+        observed_date,
+        greatest(leg_started_at, {{ utc_midnight('observed_date') }}) as observed_from,
+        least(leg_ended_at, {{ utc_midnight('observed_date + 1') }}) as observed_until
+    from dated
+    where quantity_after <> 0
+)
+
+select * from touched

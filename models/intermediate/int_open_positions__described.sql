@@ -1,0 +1,116 @@
+-- depends_on: {{ ref('position_history_versions') }}
+-- Asked while a build runs, it would derive all again that the build has yet to take off.
+with
+-- Once: it stands for a long chain of views.
+legs as materialized (
+    select * from {{ ref('int_open_legs__current') }}
+),
+
+stored_quotes as (
+    select * from {{ ref('int_open_positions__quoted') }}
+),
+
+leg_marks as (
+    {{ marked_open_legs('legs') }}
+),
+
+derived as materialized (
+    {{ derived_positions('legs') }}
+),
+
+opening_orders as (
+    select distinct
+        account_name,
+        opening_order_id as order_id
+    from derived
+),
+
+dispatched_orders as (
+    {{ dispatched_orders('opening_orders') }}
+),
+
+dispatched as (
+    {{ dispatched_positions('derived', 'dispatched_orders') }}
+),
+
+-- Of a position that was entered after the last build.
+unquoted as (
+    select derived.*
+    from derived
+    left join stored_quotes on derived.position_id = stored_quotes.position_id
+    where stored_quotes.position_id is null
+),
+
+quoted as (
+    select * from stored_quotes
+    union all
+    ({{ quoted_positions('unquoted') }})
+),
+
+positions as (
+    {{ described_positions('derived', 'dispatched', 'quoted') }}
+),
+
+valued as (
+    {{ valued_leg_days('legs', 'leg_marks') }}
+),
+
+excursions as (
+    select
+        position_id,
+        max(greatest(pnl_at_fill, pnl_at_best)) as best_unrealized_pnl_dollars,
+        min(least(pnl_at_fill, pnl_at_worst)) as worst_unrealized_pnl_dollars
+    from valued
+    group by position_id
+),
+
+-- A price from before a split is one of another unit.
+last_instants as (
+    select
+        derived.position_id,
+        derived.symbol_id,
+        max(valued.last_mark_at) as last_mark_at,
+        row_number() over (order by derived.position_id) as span_number
+    from derived
+    inner join valued
+        on derived.position_id = valued.position_id and derived.unit_began_at <= valued.leg_started_at
+    where valued.last_mark_at is not null
+    group by derived.position_id, derived.symbol_id
+),
+
+last_arrays as (
+    select
+        array_agg(symbol_id order by span_number) as symbol_ids,
+        array_agg(last_mark_at order by span_number) as from_instants,
+        array_agg(last_mark_at + interval '1 microsecond' order by span_number) as until_instants
+    from last_instants
+),
+
+-- Null until a mark arrives: what was paid is no observation of what it is worth. Of two
+-- marks of one instant the higher counts.
+last_marks as (
+    select
+        last_instants.position_id,
+        last_instants.last_mark_at,
+        reduced.highest_price::numeric as last_mark_price
+    from last_arrays
+    cross join
+        lateral raw.reduced_marks(
+            last_arrays.symbol_ids, last_arrays.from_instants, last_arrays.until_instants
+        ) as reduced
+    inner join last_instants on reduced.span_number = last_instants.span_number
+),
+
+joined as (
+    select
+        positions.*,
+        excursions.best_unrealized_pnl_dollars,
+        excursions.worst_unrealized_pnl_dollars,
+        last_marks.last_mark_price,
+        last_marks.last_mark_at
+    from positions
+    inner join excursions on positions.position_id = excursions.position_id
+    left join last_marks on positions.position_id = last_marks.position_id
+)
+
+select * from joined
