@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -24,7 +25,8 @@ class Built:
     ``active`` are seconds in which sessions executed statements
     (pg_stat_database.active_time; a parallel worker's own time is not in it),
     ``cpu`` those of processor time of all server processes. ``seconds`` by model are
-    dbt's own; ``queries`` the compiled SQL of each model.
+    dbt's own; ``queries`` the compiled SQL of each model; ``parents`` what a model
+    reads, and ``stored`` the models that are tables.
     """
 
     cost: Cost
@@ -32,6 +34,25 @@ class Built:
     cpu: float
     seconds: dict[str, float] = field(repr=False)
     queries: dict[str, str] = field(repr=False)
+    parents: dict[str, list[str]] = field(repr=False)
+    stored: set[str] = field(repr=False)
+
+    def between(self, first: str, last: str) -> list[str]:
+        """The tables on all ways from a model to another one, which is the last."""
+        found: list[str] = []
+
+        @cache
+        def leads_here(model: str) -> bool:
+            if model == first:
+                return True
+            ways = [leads_here(parent) for parent in self.parents.get(model, [])]
+            if any(ways) and model in self.stored and model not in found:
+                found.append(model)
+            return any(ways)
+
+        if not leads_here(last) or last not in found:
+            raise BenchmarkError(f"there is no way from {first} to a table {last}")
+        return found
 
 
 def run_dbt(server: Server, database: str, *arguments: str, **variables: Any) -> Built:
@@ -52,7 +73,20 @@ def run_dbt(server: Server, database: str, *arguments: str, **variables: Any) ->
         seconds[name if kind == "model" else node["unique_id"]] = node["execution_time"]
         if kind == "model":
             queries[name] = node["compiled_code"]
-    return Built(cost, active, cpu, seconds, queries)
+    return Built(cost, active, cpu, seconds, queries, *_graph(server))
+
+
+def _graph(server: Server) -> tuple[dict[str, list[str]], set[str]]:
+    """The parents of each model, and the models that are tables."""
+    manifest = json.loads((server.folder / "target/manifest.json").read_text())
+    parents, stored = {}, set()
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            names = [name.split(".")[-1] for name in node["depends_on"]["nodes"]]
+            parents[node["name"]] = names
+            if node["config"]["materialized"] in ("table", "incremental"):
+                stored.add(node["name"])
+    return parents, stored
 
 
 def active_seconds(server: Server, database: str) -> float:

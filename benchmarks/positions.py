@@ -10,7 +10,7 @@ from benchmarks.duck import Duck, script
 from benchmarks.figures import Figure
 from benchmarks.models import SCHEMA, Built, timed
 
-MODELS = ("int_legs__built", "int_positions__derived")
+LEGS, DERIVED = "int_legs__built", "int_positions__derived"
 
 FILLS = """
     select
@@ -36,7 +36,7 @@ INSTRUMENTS = "select symbol, symbol_id, multiplier from raw.instruments"
 INSTRUMENT_TYPES = {"symbol": "varchar", "symbol_id": "integer", "multiplier": "bigint"}
 
 #: Our columns as DuckDB's query names and types them, to be compared exactly.
-LEGS = {
+LEG_COLUMNS = {
     "position_id": ("position_id", "uuid"),
     "leg_number": ("leg_number", "integer"),
     "account_name": ("account_name", "varchar"),
@@ -59,7 +59,7 @@ LEGS = {
     "leg_ended_at": ("leg_ended_at", "timestamptz"),
     "received_at": ("received_at", "timestamptz"),
 }
-POSITIONS = {
+POSITION_COLUMNS = {
     "position_id": ("position_id", "uuid"),
     "account_name": ("account_name", "varchar"),
     "symbol": ("symbol", "varchar"),
@@ -95,23 +95,24 @@ def compare(
     connection: Connection, built: Built, duck: Duck, repeats: int
 ) -> list[Figure]:
     """Figures of legs and positions, from all fills, medians of so many repeats."""
+    models = [LEGS, *built.between(LEGS, DERIVED)]
     duck.copy(connection, "fills", FILLS, FILL_TYPES)
     duck.copy(connection, "instruments", INSTRUMENTS, INSTRUMENT_TYPES)
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(repeats):
-        ours.append(sum(timed(connection, built, MODELS).values()))
+        ours.append(sum(timed(connection, built, models).values()))
         legs = duck.timed("built", script("duckdb_legs"))
         theirs.append(legs + duck.timed("derived", script("duckdb_positions")))
-    _require_same(connection, duck, "built", f"{SCHEMA}.{MODELS[0]}", LEGS)
-    _require_same(connection, duck, "derived", f"{SCHEMA}.{MODELS[1]}", POSITIONS)
+    _require_same(connection, duck, "built", f"{SCHEMA}.{LEGS}", LEG_COLUMNS)
+    _require_same(connection, duck, "derived", f"{SCHEMA}.{DERIVED}", POSITION_COLUMNS)
     fills = duck.count("fills")
     yardstick = median(theirs)
+    named = " + ".join(f"`{model}`" for model in models)
     return [
-        Figure.of("positions from fills, `int_legs__built` + `int_positions__derived`",
-                  median(ours), yardstick, fills, "fills"),
-        Figure.of("the same in DuckDB", yardstick, yardstick, fills, "fills"),
-    ]  # fmt: skip
+        Figure.of(f"ours: {named}", median(ours), yardstick, fills, "fills"),
+        Figure.of("DuckDB", yardstick, yardstick, fills, "fills"),
+    ]
 
 
 def _require_same(

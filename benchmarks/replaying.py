@@ -19,11 +19,13 @@ DATABASE = "replayed"
 
 @dataclass
 class Replays:
-    """Seconds of each round; the rows of COPY are marks, those of replay lines."""
+    """Costs of each round. ``lines`` are those of marks, ``all_lines`` all of them."""
 
     machine: str
     lines: int = 0
+    all_lines: int = 0
     marks: int = 0
+    whole: Cost | None = None
     replay: list[Cost] = field(default_factory=list)
     text: list[float] = field(default_factory=list)
     tuples: list[float] = field(default_factory=list)
@@ -47,9 +49,8 @@ class Replays:
         return [
             f"{self.machine}.",
             "",
-            f"{self.lines:,} lines with {self.marks:,} marks."
-            f" {rounds} {'round' if rounds == 1 else 'rounds'} of replay and COPY by"
-            " turns, medians.",
+            f"{self.marks:,} marks. {rounds} {'round' if rounds == 1 else 'rounds'} of"
+            " replay and COPY by turns, medians.",
             "",
             *table(
                 [
@@ -58,8 +59,13 @@ class Replays:
                         "COPY of the marks, text ready beforehand",
                         self.marks / median(self.text),
                     ),
-                    rate("`excursion replay` of the recording", replayed(self.replay)),
+                    rate("`excursion replay` of the marks", replayed(self.replay)),
                     rate("the same once more: all duplicates", replayed(self.again)),
+                    rate(
+                        f"`excursion replay` of all {self.all_lines:,} lines, with"
+                        " fills and decisions",
+                        self.all_lines / self.whole.seconds if self.whole else 0,
+                    ),
                     rate("one INSERT a mark, each committed", self.inserts_per_second),
                     Figure("peak memory of replay", megabytes(memory)),
                 ]
@@ -72,10 +78,11 @@ def measure(server: Server, size: Size, repeats: int, progress: Progress) -> lis
     connection = server.connect("postgres")
     replays = Replays(description(connection))
     connection.close()
-    recording, marks = server.folder / "recording.jsonl", server.folder / "marks.txt"
+    recording, marks = server.folder / "marks.jsonl", server.folder / "marks.txt"
+    whole = server.folder / "whole.jsonl"
     try:
         progress("writing the recording")
-        replays.lines = _record(size, recording)
+        replays.lines, replays.all_lines = _record(size, recording, whole)
         for number in range(1, repeats + 1):
             progress(f"replay and COPY, round {number} of {repeats}")
             _round(server, recording, marks, replays)
@@ -84,24 +91,33 @@ def measure(server: Server, size: Size, repeats: int, progress: Progress) -> lis
         replays.again.append(
             server.run(DATABASE, "excursion", "replay", str(recording))
         )
+        progress("replaying it with fills and decisions")
+        server.recreate(DATABASE)
+        server.settle()
+        replays.whole = server.run(DATABASE, "excursion", "replay", str(whole))
         if (stored := _stored(server)) != replays.marks or stored < size.least_marks:
             raise BenchmarkError(
                 f"{stored} marks are stored, COPY took {replays.marks}"
             )
     finally:
         recording.unlink(missing_ok=True)
+        whole.unlink(missing_ok=True)
         marks.unlink(missing_ok=True)
         server.drop(DATABASE)
     return replays.report()
 
 
-def _record(size: Size, path: Path) -> int:
-    lines = 0
-    with path.open("wb") as file:
+def _record(size: Size, path: Path, whole: Path) -> tuple[int, int]:
+    """Write the lines of market data, and all lines; returns how many there are."""
+    marks = lines = 0
+    with path.open("wb") as file, whole.open("wb") as all_of_them:
         for line in generate(PLANS[size.name]):
-            file.write(line)
+            all_of_them.write(line)
             lines += 1
-    return lines
+            if b'_data","msg":' in line[:70]:
+                file.write(line)
+                marks += 1
+    return marks, lines
 
 
 def _round(server: Server, recording: Path, marks: Path, replays: Replays) -> None:

@@ -62,10 +62,10 @@ def compare(
         theirs.append(duck.timed("stats", query))
     rows = _require_same(connection, duck)
     positions, yardstick = duck.count("closed"), median(theirs)
-    what = f"`{MODEL}`, {rows:,} rows of all roll-ups"
+    what = f"ours: `{MODEL}`, {rows:,} rows of all roll-ups"
     return [
         Figure.of(what, median(ours), yardstick, positions, "positions"),
-        Figure.of("the same in DuckDB", yardstick, yardstick, positions, "positions"),
+        Figure.of("DuckDB", yardstick, yardstick, positions, "positions"),
     ]
 
 

@@ -13,5 +13,6 @@ join (
         ) b on m.key >= b.bound
     )
     group by bound
-) i on i.bound >= l.key_starts and i.bound < l.key_ends
+) i on i.bound >> 51 = l.symbol_id and i.bound >= l.key_starts and i.bound < l.key_ends
+where l.quantity <> 0
 group by l.position, l.leg_number
