@@ -53,6 +53,7 @@ identified as (
         first_value(part) over position_window as opening_part,
         row_number() over position_window as leg_number,
         lead(happened_at) over position_window as next_happened_at,
+        lead(event_number) over position_window is null as is_last,
         last_value(part_after) over whole_position as last_quantity,
         case when moves = 'split' then part_after / part_before else 1 end as split_ratio
     from numbered
@@ -112,6 +113,7 @@ legs as (
         -- An opening leg moves away from zero.
         identified.moves = 'trade'
         and sign(identified.part_after - identified.part_before) = sign(identified.part_after) as is_opening,
+        identified.is_last,
         identified.last_quantity <> 0 as is_open_position,
         identified.part_after = 0
         and identified.moves <> 'split'

@@ -11,21 +11,19 @@ with recommendations as (
 -- An order that flips a position is sent to exit and opens the next one, so the intent
 -- only ranks. Without a dispatch row the trade was manual.
 candidates as (
-    select
+    select distinct on (positions.position_id)
         positions.position_id,
-        dispatched.*,
-        row_number() over (
-            partition by positions.position_id
-            order by
-                dispatched.match_rank,
-                case dispatched.intent when 'entry' then 1 else 2 end,
-                dispatched.created_at,
-                dispatched.execution_uuid
-        ) as candidate_rank
+        dispatched.*
     from {{ positions }} as positions
     inner join {{ dispatched }} as dispatched
         on positions.account_name = dispatched.account_name
         and positions.opening_order_id = dispatched.order_id
+    order by
+        positions.position_id,
+        dispatched.match_rank,
+        case dispatched.intent when 'entry' then 1 else 2 end,
+        dispatched.created_at,
+        dispatched.execution_uuid
 ),
 
 bridged as (
@@ -44,7 +42,6 @@ bridged as (
         recommendations.created_at as recommended_at
     from candidates
     left join recommendations on candidates.recommendation_id = recommendations.recommendation_id
-    where candidates.candidate_rank = 1
 )
 
 select * from bridged

@@ -47,7 +47,7 @@ spans as (
         (changed_marks.hour_at at time zone 'UTC')::date
 ),
 
-numbered as (
+numbered as materialized (
     select
         *,
         row_number() over (order by position_id, leg_number, from_at) as span_number
@@ -62,18 +62,24 @@ arrays as (
     from numbered
 ),
 
-live as (
-    select
-        numbered.position_id,
-        numbered.leg_number,
-        reduced.highest_price,
-        reduced.lowest_price,
-        reduced.last_mark_at
+-- Materialized: within a join the planner would ask again for each row.
+answered as materialized (
+    select reduced.*
     from arrays
     cross join lateral raw.reduced_marks(
         arrays.symbol_ids, arrays.from_instants, arrays.until_instants
     ) as reduced
-    inner join numbered on reduced.span_number = numbered.span_number
+),
+
+live as (
+    select
+        numbered.position_id,
+        numbered.leg_number,
+        answered.highest_price,
+        answered.lowest_price,
+        answered.last_mark_at
+    from answered
+    inner join numbered on answered.span_number = numbered.span_number
 ),
 
 stored as (

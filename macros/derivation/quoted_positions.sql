@@ -6,7 +6,7 @@
     positions: a relation with position_id, symbol_id, opened_at and is_opening_synthetic.
 #}
 {% macro quoted_positions(positions) %}
-with numbered as (
+with numbered as materialized (
     select
         position_id,
         symbol_id,
@@ -27,18 +27,26 @@ arrays as (
         array_agg(opened_at order by quote_number) as instants
     from numbered
     group by opened_on
+),
+
+-- Materialized: within a join the planner would ask again for each row.
+answered as materialized (
+    select
+        arrays.opened_on,
+        quotes.*
+    from arrays
+    cross join lateral raw.last_quotes(
+        arrays.symbol_ids, arrays.instants, interval '{{ var("entry_quote_max_age_seconds") }} seconds'
+    ) as quotes
 )
 
 select
     numbered.position_id,
     {{ percent_of(
-        '(quotes.ask::numeric - quotes.bid::numeric)',
-        '((quotes.ask::numeric + quotes.bid::numeric) / 2)'
+        '(answered.ask::numeric - answered.bid::numeric)',
+        '((answered.ask::numeric + answered.bid::numeric) / 2)'
     ) }} as entry_spread_pct
-from arrays
-cross join lateral raw.last_quotes(
-    arrays.symbol_ids, arrays.instants, interval '{{ var("entry_quote_max_age_seconds") }} seconds'
-) as quotes
+from answered
 inner join numbered
-    on arrays.opened_on = numbered.opened_on and quotes.quote_number = numbered.quote_number
+    on answered.opened_on = numbered.opened_on and answered.quote_number = numbered.quote_number
 {% endmacro %}

@@ -1,3 +1,7 @@
+{#
+    How many legs are open is counted at each build: it is what active_positions reads, and
+    a few of very many.
+#}
 {{
     config(
         materialized='incremental',
@@ -10,7 +14,11 @@
             {'columns': ['symbol_id', 'leg_ended_at', 'leg_started_at']},
             {'columns': ['is_open_position']}
         ],
-        post_hook=['{{ analyze_anew(this) }}', '{{ saw_changes(this.name) }}'],
+        post_hook=[
+            '{{ analyze_anew(this) }}',
+            'analyze {{ this }} (is_open_position)',
+            '{{ saw_changes(this.name) }}'
+        ],
         meta={'follows_changes': true}
     )
 }}

@@ -10,7 +10,7 @@ stored_quotes as (
     select * from {{ ref('int_open_positions__quoted') }}
 ),
 
-leg_marks as (
+leg_marks as materialized (
     {{ marked_open_legs('legs') }}
 ),
 
@@ -25,11 +25,11 @@ opening_orders as (
     from derived
 ),
 
-dispatched_orders as (
+dispatched_orders as materialized (
     {{ dispatched_orders('opening_orders') }}
 ),
 
-dispatched as (
+dispatched as materialized (
     {{ dispatched_positions('derived', 'dispatched_orders') }}
 ),
 
@@ -41,7 +41,7 @@ unquoted as (
     where stored_quotes.position_id is null
 ),
 
-quoted as (
+quoted as materialized (
     select * from stored_quotes
     union all
     ({{ quoted_positions('unquoted') }})
@@ -51,11 +51,11 @@ positions as (
     {{ described_positions('derived', 'dispatched', 'quoted') }}
 ),
 
-valued as (
+valued as materialized (
     {{ valued_leg_days('legs', 'leg_marks') }}
 ),
 
-excursions as (
+excursions as materialized (
     select
         position_id,
         max(greatest(pnl_at_fill, pnl_at_best)) as best_unrealized_pnl_dollars,
@@ -65,7 +65,7 @@ excursions as (
 ),
 
 -- A price from before a split is one of another unit.
-last_instants as (
+last_instants as materialized (
     select
         derived.position_id,
         derived.symbol_id,
@@ -86,19 +86,26 @@ last_arrays as (
     from last_instants
 ),
 
--- Null until a mark arrives: what was paid is no observation of what it is worth. Of two
--- marks of one instant the higher counts.
-last_marks as (
-    select
-        last_instants.position_id,
-        last_instants.last_mark_at,
-        reduced.highest_price::numeric as last_mark_price
+-- Materialized, as the steps before: within a join the planner, who takes a position or
+-- two for all there are, would ask again for each.
+answered as materialized (
+    select reduced.*
     from last_arrays
     cross join
         lateral raw.reduced_marks(
             last_arrays.symbol_ids, last_arrays.from_instants, last_arrays.until_instants
         ) as reduced
-    inner join last_instants on reduced.span_number = last_instants.span_number
+),
+
+-- Null until a mark arrives: what was paid is no observation of what it is worth. Of two
+-- marks of one instant the higher counts.
+last_marks as materialized (
+    select
+        last_instants.position_id,
+        last_instants.last_mark_at,
+        answered.highest_price::numeric as last_mark_price
+    from answered
+    inner join last_instants on answered.span_number = last_instants.span_number
 ),
 
 joined as (
