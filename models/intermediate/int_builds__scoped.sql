@@ -6,6 +6,15 @@
     )
 }}
 
+{% set settings = [
+    var('dust_quantity'),
+    var('entry_quote_max_age_seconds'),
+    var('dispatch_recommendations_relation'),
+    var('dispatch_recommendations_columns'),
+    var('dispatch_executions_relation'),
+    var('dispatch_executions_columns')
+] -%}
+
 with aliases as (
     select * from {{ ref('exit_reason_aliases') }}
 ),
@@ -18,7 +27,7 @@ labels as (
 settings as (
     select
         md5(
-            '{{ var("dust_quantity") }} {{ var("entry_quote_max_age_seconds") }} '
+            '{{ settings | join(" ") | replace("'", "''") }} '
             || (select string_agg(alias || '>' || label, ' ' order by alias, label) from aliases)
             || (select string_agg(label, ' ' order by label) from labels)
         ) as settings_hash

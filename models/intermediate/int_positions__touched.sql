@@ -6,6 +6,7 @@
     )
 }}
 
+-- depends_on: {{ ref('int_decisions__seen') }}
 {% if derives_some() -%}
 -- Read more than once, and by its indexes each time.
 with legs as not materialized (

@@ -186,3 +186,17 @@ def test_a_wrong_name_stops_the_run_and_says_which(
     with pytest.raises(BuildError) as error:
         build(traded, "staging", vars=wrong)
     assert says in str(error.value)
+
+
+def test_what_changes_in_the_bots_tables_changes_the_positions(
+    traded: Database,
+) -> None:
+    build(traded, vars=RELATIONS)
+    assert history(traded) == FOUND
+    traded.execute("update bots.orders_sent set why = 'stop loss' where kind = 'close'")
+    traded.execute("""update bots.ideas set features = '{"iv_rank": 13}'""")
+    build(traded, vars=RELATIONS)
+    assert history(traded) == [(*FOUND[0][:2], {"iv_rank": 13}, "sl")]
+    traded.execute("delete from bots.orders_sent where kind = 'open'")
+    build(traded, vars=RELATIONS)
+    assert history(traded) == [(None, None, None, "sl")]
