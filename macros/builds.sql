@@ -106,7 +106,7 @@
     that were derived from them would shrink.
 #}
 {% macro require_marks(leg_days) -%}
-    {%- if execute and model.resource_type == 'model' -%}
+    {%- if execute and model.resource_type == 'model' and load_relation(leg_days) is not none -%}
         {%- set archived = run_query(
             "select min(archived.utc_day)::text, count(distinct leg_days.position_id) from " ~ leg_days ~ " as leg_days"
             ~ " inner join " ~ source('alpaca', 'archived_marks')

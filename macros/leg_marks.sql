@@ -45,7 +45,7 @@ where observed.mark_count > 0
     Nothing for a build of everything.
 #}
 {% macro marks_within(relation, first_at, last_at) -%}
-    {%- if not execute or not derives_some() -%}{{ return('') }}{%- endif -%}
+    {%- if not execute or not derives_some() or load_relation(relation) is none -%}{{ return('') }}{%- endif -%}
     {%- set span = run_query(
         "select coalesce(min(" ~ first_at ~ "), 'infinity')::text, coalesce(max(" ~ last_at ~ "), '-infinity')::text"
         ~ " from " ~ relation

@@ -89,12 +89,12 @@ def test_late_facts_change_what_they_touch(
 
 
 def _refresh(database: Database, *, anew: bool) -> None:
-    """Derive everything; ``anew``: as --full-refresh does, with the views that drops."""
+    """Derive everything; ``anew``: as --full-refresh does, which drops views too."""
     if anew:
         dbt.run(database, ["run", "--full-refresh", "--select", *POSITIONS])
         return
     scope = "analytics_intermediate.int_builds__scoped"
-    database.execute(f"update {scope} set is_full = true")
+    database.execute(f"update {scope} set is_full = true")  # noqa: S608
     dbt.run(database, ["run", "--select", STORED])
 
 

@@ -192,8 +192,8 @@ FAULTS = {
     ),
     "recommended entries without features": (
         "features",
-        "update analytics.feature_coverage set featured_count = 0",
-        "0 of ",
+        "update analytics.position_history set entry_features_json = null",
+        " lost theirs",
     ),
     "a label that nobody knows": (
         "exit reasons",
@@ -259,9 +259,12 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
 
 def test_the_threshold_of_features_can_be_moved(copy: Database) -> None:
     copy.execute(
-        "update analytics.feature_coverage set"
-        " featured_count = recommended_count / 2,"
-        " missing_snapshot_count = recommended_count - recommended_count / 2"
+        "update raw.dispatch_recommendations set features_snapshot = null"
+        " where hashtext(recommendation_id) > 0;"
+        " update analytics.position_history as history set entry_features_json = null"
+        " from raw.dispatch_executions join raw.dispatch_recommendations"
+        " using (recommendation_id) where features_snapshot is null"
+        " and dispatch_executions.execution_uuid = history.execution_uuid"
     )
     assert not look(copy, 60)["features"].passed
     found = look(copy, 10)["features"]
@@ -273,9 +276,9 @@ def test_features_that_the_models_lost_are_no_matter_of_a_threshold(
     copy: Database,
 ) -> None:
     copy.execute(
-        "update analytics.feature_coverage set featured_count = featured_count - 1"
-        " where (trading_date, account_name) = (select trading_date, account_name"
-        " from analytics.feature_coverage where featured_count > 0 limit 1)"
+        "update analytics.position_history set entry_features_json = null where id ="
+        " (select id from analytics.position_history"
+        " where entry_features_json is not null limit 1)"
     )
     found = look(copy, 0)["features"]
     assert not found.passed
@@ -283,10 +286,7 @@ def test_features_that_the_models_lost_are_no_matter_of_a_threshold(
 
 
 def test_without_recommendations_there_is_nothing_to_cover(copy: Database) -> None:
-    copy.execute(
-        "update analytics.feature_coverage"
-        " set recommended_count = 0, featured_count = 0"
-    )
+    copy.execute("update raw.dispatch_executions set recommendation_id = null")
     assert look(copy)["features"].passed
 
 
