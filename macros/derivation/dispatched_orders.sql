@@ -1,7 +1,7 @@
 {#
     What the dispatcher sent each order for: one row per order and execution that the
     dispatcher says it sent for it, best match first by match_rank. orders: a relation with
-    account_name and order_id, each once.
+    account_name, order_id and the client_order_id that a fill of it states, or null.
 #}
 {% macro dispatched_orders(orders) %}
 -- Read more than once, and by their indexes each time.
@@ -13,28 +13,18 @@ orders as not materialized (
     select * from {{ ref('stg_alpaca__orders') }}
 ),
 
-fills as (
-    select distinct
-        fills.account_name,
-        fills.order_id,
-        fills.client_order_id
-    from {{ orders }} as filled
-    inner join {{ ref('stg_alpaca__fills') }} as fills
-        on filled.account_name = fills.account_name and filled.order_id = fills.order_id
-),
-
 -- Every order that filled, with the ids under which the dispatcher may know it. A leg of
 -- a multi-leg order was sent as its parent.
 known_as as (
     select
-        fills.account_name,
-        fills.order_id,
-        fills.order_id as sent_order_id,
-        coalesce(orders.client_order_id, fills.client_order_id) as sent_client_order_id,
+        filled.account_name,
+        filled.order_id,
+        filled.order_id as sent_order_id,
+        coalesce(orders.client_order_id, filled.client_order_id) as sent_client_order_id,
         1 as closeness
-    from fills
+    from {{ orders }} as filled
     left join orders
-        on fills.account_name = orders.account_name and fills.order_id = orders.order_id
+        on filled.account_name = orders.account_name and filled.order_id = orders.order_id
 
     union all
 

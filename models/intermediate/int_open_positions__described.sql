@@ -18,15 +18,18 @@ derived as materialized (
     {{ derived_positions('legs') }}
 ),
 
-opening_orders as (
+-- Of all legs: the fill that opened a position may be the one that states no client id.
+sent_orders as (
     select distinct
         account_name,
-        opening_order_id as order_id
-    from derived
+        order_id,
+        client_order_id
+    from legs
+    where order_id is not null
 ),
 
 dispatched_orders as materialized (
-    {{ dispatched_orders('opening_orders') }}
+    {{ dispatched_orders('sent_orders') }}
 ),
 
 dispatched as materialized (

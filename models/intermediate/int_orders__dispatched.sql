@@ -29,8 +29,19 @@ opening_and_last_orders as (
     from positions
 ),
 
+-- Of all fills of the order: one of them may be the one that states no client id.
+sent_orders as (
+    select distinct
+        legs.account_name,
+        legs.order_id,
+        legs.client_order_id
+    from opening_and_last_orders as orders
+    inner join {{ ref('int_legs__built') }} as legs
+        on orders.account_name = legs.account_name and orders.order_id = legs.order_id
+),
+
 dispatched as (
-    {{ dispatched_orders('opening_and_last_orders') }}
+    {{ dispatched_orders('sent_orders') }}
 )
 
 select * from dispatched
