@@ -19,7 +19,7 @@ from tests.support.lanes import Lane
 from tests.support.paths import ROOT
 from tests.support.postgres import Database, Server, replay
 
-#: In one pair of databases: what a build takes is dbt's own time, however many there are.
+#: In one pair of databases: a build takes dbt's own time, however many there are.
 HISTORIES = 210
 BATCHES = 50
 

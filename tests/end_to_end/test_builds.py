@@ -1,0 +1,95 @@
+"""What a build may not do: lose rows, take views away, pass over a changed setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dbt import BuildError, build, run
+from tests.support.paths import ROOT
+from tests.support.postgres import Database, replay
+
+HISTORY = "select * from analytics.position_history order by id"
+SCOPE = "select is_full from analytics_intermediate.int_builds__scoped"
+NOTED = "select count(*) from raw.changed_facts"
+
+
+@pytest.fixture
+def built(database: Database, tmp_path: Path) -> Database:
+    replay(database, [ROOT / "sample" / "session.jsonl.gz"], tmp_path)
+    build(database, data_tests=False)
+    return database
+
+
+def versions(database: Database) -> list[tuple[Any, ...]]:
+    return database.query(
+        "select valid_to is null, count(*) from analytics.position_history_versions"
+        " group by 1 order by 1"
+    )
+
+
+def test_a_build_takes_off_what_it_has_seen(built: Database) -> None:
+    assert built.query(NOTED) == [(0,)]
+    assert built.query(SCOPE) == [(False,)]
+    assert built.query("select count(*) from raw.changed_marks") == [(0,)]
+
+
+def test_a_part_of_a_build_leaves_the_rest_to_the_next(built: Database) -> None:
+    before = built.query(HISTORY)
+    built.execute("update raw.fills set price = price + 1 where kind = 'fill'")
+    ((noted,),) = built.query(NOTED)
+    run(built, ["run", "--select", "+int_legs__built"])
+    assert built.query(NOTED) == [(noted,)]
+    assert built.query(HISTORY) == before
+    build(built, data_tests=False)
+    assert built.query(NOTED) == [(0,)]
+    after = built.query(HISTORY)
+    assert after != before
+    # Each position is there in the version of before and in the new one.
+    assert versions(built) == [(False, len(before)), (True, len(after))]
+    build(built, data_tests=False)
+    assert versions(built) == [(False, len(before)), (True, len(after))]
+
+
+def test_a_model_that_keeps_rows_is_not_made_anew_alone(built: Database) -> None:
+    before = built.query(HISTORY)
+    with pytest.raises(BuildError, match="cannot be built anew by itself: run dbt"):
+        run(built, ["run", "--full-refresh", "--select", "position_history"])
+    assert built.query(HISTORY) == before
+
+
+def test_a_full_refresh_publishes_no_version_of_equal_rows(built: Database) -> None:
+    before = versions(built)
+    run(built, ["run", "--full-refresh"])
+    assert versions(built) == before
+
+
+def test_a_changed_setting_derives_everything_again(built: Database) -> None:
+    spreads = "select count(entry_spread_pct) from analytics.position_history"
+    ((before,),) = built.query(spreads)
+    build(built, data_tests=False, vars={"entry_quote_max_age_seconds": 1})
+    ((after,),) = built.query(spreads)
+    assert after < before
+
+
+def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
+    view = "select 'analytics.active_positions'::regclass::oid"
+    before = built.query(view)
+    run(built, ["run", "--select", "stg_alpaca__orders", "int_executions__resolved"])
+    assert built.query(view) == before
+
+
+def test_archived_marks_stop_what_would_shrink(built: Database) -> None:
+    before = built.query(HISTORY)
+    built.execute(
+        "insert into raw.archived_marks (utc_day, part, marks, sha256)"
+        " values ('2025-03-05', 1, 1, '')"
+    )
+    with pytest.raises(BuildError, match="archived marks, the first of 2025-03-05"):
+        run(built, ["run", "--full-refresh"])
+    # What does not need that day goes on.
+    built.execute("truncate raw.archived_marks")
+    build(built, data_tests=False)
+    assert built.query(HISTORY) == before
