@@ -4,7 +4,7 @@
 -- A returned row is an (account, symbol) whose sums differ by more than dust.
 -- A lane with a split is left out, because its fills and positions are stated in
 -- different units; its cash is compared like any other's.
-with legs as (
+with legs as not materialized (
     select * from {{ ref('int_legs__built') }}
 ),
 
