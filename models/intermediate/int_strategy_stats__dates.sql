@@ -6,20 +6,34 @@
 
 {% set asked = as_of_range() %}
 
-with positions as ( -- noqa: ST03
+with positions as (
     select * from {{ ref('position_history') }}
     -- Of the others only the end was watched.
     where not is_opening_synthetic
 ),
 
-dates as (
-    {% if asked -%}
-    select {{ date_literal(asked[0]) }} + later.number as as_of_date
-    from generate_series(0, {{ date_literal(asked[1]) }} - {{ date_literal(asked[0]) }}) as later (number)
-    {%- else -%}
-    select {{ trading_date('max(exit_time)') }} as as_of_date
+exits as (
+    select
+        {{ trading_date('min(exit_time)') }} as first_date,
+        {{ trading_date('max(exit_time)') }} as last_date
     from positions
     having count(*) > 0
+),
+
+dates as (
+    {% if asked -%}
+    -- Of a range that is wider than the history, what has rows at all.
+    select asked.as_of_date::date as as_of_date
+    from exits
+    cross join
+        lateral generate_series(
+            greatest({{ date_literal(asked[0]) }}, exits.first_date)::timestamp,
+            least({{ date_literal(asked[1]) }}, exits.last_date + {{ var('lookback_days') | int - 1 }}),
+            interval '1 day'
+        ) as asked (as_of_date)
+    {%- else -%}
+    select last_date as as_of_date
+    from exits
     {%- endif %}
 ),
 

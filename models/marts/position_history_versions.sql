@@ -52,9 +52,17 @@ changed as (
     from positions
     full outer join last_versions on positions.id = last_versions.id
     where
-        ({% for name in columns %}positions.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+        (
+            {% for name in columns -%}
+            positions.{{ name }}{{ ',' if not loop.last }}
+            {% endfor -%}
+        )
         is distinct from
-        ({% for name in columns %}last_versions.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+        (
+            {% for name in columns -%}
+            last_versions.{{ name }}{{ ',' if not loop.last }}
+            {% endfor -%}
+        )
 ),
 
 ended as (
