@@ -32,7 +32,7 @@ from ingest.errors import EmbeddedServerError
 from ingest.postgres_binaries import Account, Binaries, find, server_account
 
 #: Given to the server at every start, so that a change here reaches existing data.
-#: For a laptop with two cores; PERFORMANCE.md has the measurements.
+#: For a laptop with two cores.
 SERVER_SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "work_mem": "64MB",
@@ -41,6 +41,8 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "max_connections": "100",
     # Marks are partitioned by day, and a query over all of them locks each day.
     "max_locks_per_transaction": "256",
+    # A statement of a program that was killed ends too, and with it its locks.
+    "client_connection_check_interval": "10s",
     # Off would be faster, and kill -9 would then lose fills that were acknowledged.
     "synchronous_commit": "on",
     # Nobody replicates from here, and without it bulk loads need not write WAL.

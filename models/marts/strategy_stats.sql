@@ -1,6 +1,8 @@
+{# Never made anew: a full refresh would forget all dates but one. A range of dates is recomputed by its vars. #}
 {{
     config(
         incremental_strategy='replace_dates',
+        full_refresh=false,
         post_hook='analyze {{ this }}'
     )
 }}

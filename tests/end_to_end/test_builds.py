@@ -12,6 +12,11 @@ from tests.support.paths import ROOT
 from tests.support.postgres import Database, replay
 
 HISTORY = "select * from analytics.position_history order by id"
+OPEN = "select * from analytics.active_positions order by id"
+STATS = """
+select * from analytics.strategy_stats
+order by as_of_date, is_all_tickers, ticker, strategy_type, asset_type
+"""
 SCOPE = "select is_full from analytics_intermediate.int_builds__scoped"
 NOTED = "select count(*) from raw.changed_facts"
 
@@ -82,14 +87,32 @@ def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
 
 
 def test_archived_marks_stop_what_would_shrink(built: Database) -> None:
-    before = built.query(HISTORY)
+    before, opened = built.query(HISTORY), built.query(OPEN)
     built.execute(
         "insert into raw.archived_marks (utc_day, part, marks, sha256)"
         " values ('2025-03-05', 1, 1, '')"
     )
-    with pytest.raises(BuildError, match="archived marks, the first of 2025-03-05"):
+    with pytest.raises(BuildError, match="are archived, the first of 2025-03-05"):
         run(built, ["run", "--full-refresh"])
-    # What does not need that day goes on.
-    built.execute("truncate raw.archived_marks")
-    build(built, data_tests=False)
     assert built.query(HISTORY) == before
+    assert built.query(OPEN) == opened
+    # What needs no mark of that day goes on; a late fact of it does not.
+    build(built, data_tests=False)
+    built.execute(
+        "insert into raw.changed_marks (symbol_id, hour_at)"
+        " select distinct symbol_id, timestamptz '2025-03-05 16:00Z' from raw.instruments"
+    )
+    with pytest.raises(BuildError, match="archived marks, the first of 2025-03-05"):
+        build(built, data_tests=False)
+    assert built.query(HISTORY) == before
+
+
+def test_a_full_refresh_keeps_the_dates_of_the_statistics(built: Database) -> None:
+    run(
+        built,
+        ["run", "--select", "strategy_stats"],
+        vars={"as_of_date_from": "2025-03-05", "as_of_date_until": "2025-03-10"},
+    )
+    before = built.query(STATS)
+    run(built, ["run", "--full-refresh"])
+    assert built.query(STATS) == before
