@@ -4,7 +4,6 @@
     no rows any more loses those that it had.
 #}
 {% macro get_incremental_replace_dates_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     {%- set asked = as_of_range() -%}
     delete from {{ arg_dict["target_relation"] }}
     where lookback_days = {{ var('lookback_days') }}
@@ -14,7 +13,5 @@
         and as_of_date = (select max(as_of_date) from {{ arg_dict["temp_relation"] }});
     {%- endif %}
 
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
+    {{ insert_derived(arg_dict) }}
 {% endmacro %}

@@ -4,16 +4,10 @@
     int_positions__replaced; of a full build, all rows.
 #}
 {% macro get_incremental_replace_lanes_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     {% if is_full_build() -%}
-    delete from {{ arg_dict["target_relation"] }};
+    {{ get_incremental_replace_rows_sql(arg_dict) }}
     {%- else -%}
-    delete from {{ arg_dict["target_relation"] }} as built
-    using {{ ref('int_positions__replaced') }} as replaced
-    where built.position_id = replaced.position_id;
+    {{ delete_positions(arg_dict, ref('int_positions__replaced')) }}
+    {{ insert_derived(arg_dict) }}
     {%- endif %}
-
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
 {% endmacro %}

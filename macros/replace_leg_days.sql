@@ -4,13 +4,10 @@
     rows. The model has the columns position_id, leg_number and observed_date.
 #}
 {% macro get_incremental_replace_leg_days_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     {% if is_full_build() -%}
-    delete from {{ arg_dict["target_relation"] }};
+    {{ get_incremental_replace_rows_sql(arg_dict) }}
     {%- else -%}
-    delete from {{ arg_dict["target_relation"] }} as built
-    using {{ ref('int_positions__replaced') }} as replaced
-    where built.position_id = replaced.position_id;
+    {{ delete_positions(arg_dict, ref('int_positions__replaced')) }}
 
     delete from {{ arg_dict["target_relation"] }} as built
     using {{ ref('int_leg_days__touched') }} as touched
@@ -18,9 +15,7 @@
         built.position_id = touched.position_id
         and built.leg_number = touched.leg_number
         and built.observed_date = touched.observed_date;
-    {%- endif %}
 
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
+    {{ insert_derived(arg_dict) }}
+    {%- endif %}
 {% endmacro %}

@@ -4,16 +4,17 @@
     unique_key: the column with the position's id.
 #}
 {% macro get_incremental_replace_positions_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     {% if is_full_build() -%}
-    delete from {{ arg_dict["target_relation"] }};
+    {{ get_incremental_replace_rows_sql(arg_dict) }}
     {%- else -%}
-    delete from {{ arg_dict["target_relation"] }} as built
-    using {{ ref('int_positions__touched') }} as touched
-    where built.{{ arg_dict["unique_key"] }} = touched.position_id;
+    {{ delete_positions(arg_dict, ref('int_positions__touched'), arg_dict["unique_key"]) }}
+    {{ insert_derived(arg_dict) }}
     {%- endif %}
+{% endmacro %}
 
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
+{# One statement of a strategy. positions: a relation with a position_id; column: the model's. #}
+{% macro delete_positions(arg_dict, positions, column='position_id') %}
+    delete from {{ arg_dict["target_relation"] }} as built
+    using {{ positions }} as positions
+    where built.{{ column }} = positions.position_id;
 {% endmacro %}

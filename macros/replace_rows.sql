@@ -4,9 +4,13 @@
     dbt's `table` would drop them by cascade at every build.
 #}
 {% macro get_incremental_replace_rows_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     delete from {{ arg_dict["target_relation"] }};
+    {{ insert_derived(arg_dict) }}
+{% endmacro %}
 
+{# The last statement of each strategy: what the model selected takes the place of what was deleted. #}
+{% macro insert_derived(arg_dict) %}
+    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     insert into {{ arg_dict["target_relation"] }} ({{ columns }})
     select {{ columns }}
     from {{ arg_dict["temp_relation"] }}

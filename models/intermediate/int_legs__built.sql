@@ -30,29 +30,17 @@ with lanes as (
     select * from {{ ref('int_lanes__touched') }}
 ),
 
-executions as (
-    {{ resolved_executions('lanes') }}
-),
-
-broker_events as (
-    {{ interpreted_broker_events('lanes') }}
-),
-
-ordered as (
-    {{ ordered_position_events('executions', 'broker_events', 'lanes') }}
-),
-
-events as (
-    {{ accumulated_position_events('ordered') }}
-),
+legs as (
+    {{ rebuilt_legs('lanes') }}
+)
 {%- else -%}
 with events as (
     select * from {{ ref('int_position_events__accumulated') }}
 ),
-{%- endif %}
 
 legs as (
     {{ built_legs('events') }}
 )
+{%- endif %}
 
 select * from legs

@@ -2,24 +2,8 @@ with lanes as (
     select * from {{ ref('int_lanes__pending') }}
 ),
 
-executions as (
-    {{ resolved_executions('lanes') }}
-),
-
-broker_events as (
-    {{ interpreted_broker_events('lanes') }}
-),
-
-ordered as (
-    {{ ordered_position_events('executions', 'broker_events', 'lanes') }}
-),
-
-events as (
-    {{ accumulated_position_events('ordered') }}
-),
-
 rebuilt as (
-    {{ built_legs('events') }}
+    {{ rebuilt_legs('lanes') }}
 ),
 
 -- Of lanes in which nothing happened since the last build, what it built.

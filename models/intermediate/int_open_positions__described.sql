@@ -36,18 +36,39 @@ dispatched as materialized (
     {{ dispatched_positions('derived', 'dispatched_orders') }}
 ),
 
--- Of a position that was entered after the last build.
+-- Of an entry that the last build did not know, or around which marks came since.
 unquoted as (
     select derived.*
     from derived
-    left join stored_quotes on derived.position_id = stored_quotes.position_id
-    where stored_quotes.position_id is null
+    left join stored_quotes
+        on derived.position_id = stored_quotes.position_id and derived.opened_at = stored_quotes.opened_at
+    where
+        stored_quotes.position_id is null
+        or exists (
+            select 1 from {{ source('alpaca', 'changed_marks') }} as changed
+            where
+                changed.symbol_id = derived.symbol_id
+                and changed.hour_at <= derived.opened_at
+                and changed.hour_at
+                > derived.opened_at - interval '1 hour' - interval '{{ var("entry_quote_max_age_seconds") }} seconds'
+        )
+),
+
+quoted_anew as (
+    {{ quoted_positions('unquoted') }}
 ),
 
 quoted as materialized (
-    select * from stored_quotes
-    union all
-    ({{ quoted_positions('unquoted') }})
+    select
+        derived.position_id,
+        case
+            when unquoted.position_id is null then stored_quotes.entry_spread_pct
+            else quoted_anew.entry_spread_pct
+        end as entry_spread_pct
+    from derived
+    left join unquoted on derived.position_id = unquoted.position_id
+    left join quoted_anew on derived.position_id = quoted_anew.position_id
+    left join stored_quotes on derived.position_id = stored_quotes.position_id
 ),
 
 positions as (

@@ -1,6 +1,6 @@
 {#
-    A table, unlike what else is known of open positions: a position's entry does not
-    change, and a view would ask for the quotes before it of as many days as it is old.
+    A table, unlike what else is known of open positions: what was quoted at an entry
+    seldom changes, and a view would ask for it on as many days as positions are old.
 #}
 {{
     config(
@@ -27,6 +27,16 @@ positions as (
 
 quoted as (
     {{ quoted_positions('positions') }}
+),
+
+-- Those before which nothing was quoted too: nobody need ask again.
+joined as (
+    select
+        positions.position_id,
+        positions.opened_at,
+        quoted.entry_spread_pct
+    from positions
+    left join quoted on positions.position_id = quoted.position_id
 )
 
-select * from quoted
+select * from joined
