@@ -10,13 +10,15 @@
 {{ require_full_build() }}
 {{ require_marks(ref('int_leg_days__touched')) }}
 
-with leg_days as (
-    select * from {{ ref('int_leg_days__touched') }}
-),
-
-reduced as (
-    {{ leg_marks('leg_days', marks_within(ref('int_leg_days__touched'), 'observed_from', 'observed_until')) }}
+with reduced as (
+    {{ each_day(
+        leg_marks,
+        ref('int_leg_days__touched'),
+        'position_id uuid, leg_number bigint, observed_date date, mark_count bigint, highest_price double precision,'
+        ~ ' highest_at timestamptz, lowest_price double precision, lowest_at timestamptz,'
+        ~ ' first_mark_at timestamptz, last_mark_at timestamptz'
+    ) }}
 )
 
--- depends_on: {{ ref('int_positions__replaced') }}
+-- depends_on: {{ ref('int_positions__replaced') }}, {{ ref('stg_alpaca__mark_days') }}
 select * from reduced

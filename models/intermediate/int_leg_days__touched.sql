@@ -2,7 +2,8 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_rows',
-        post_hook=['analyze {{ this }}', "alter table {{ this }} set (parallel_workers = 2)"]
+        indexes=[{'columns': ['observed_date']}],
+        post_hook='analyze {{ this }}'
     )
 }}
 

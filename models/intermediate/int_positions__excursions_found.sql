@@ -6,25 +6,32 @@
     )
 }}
 
-{% set within = marks_within(
-    ref('int_positions__extremes_ranked'),
-    'least(best_observed_from, worst_observed_from)',
-    'greatest(best_observed_until, worst_observed_until)'
-) -%}
+-- depends_on: {{ ref('int_positions__derived') }}
+with legs as (
+    select * from {{ ref('int_legs__built') }}
+    where not is_open_position
+),
 
-with ranked as (
-    select * from {{ ref('int_positions__extremes_ranked') }}
+legs_to_derive as (
+    {% if derives_some() -%}
+    select legs.*
+    from {{ ref('int_positions__derived') }} as positions
+    inner join legs on positions.position_id = legs.position_id
+    {%- else -%}
+    select * from legs
+    {%- endif %}
+),
+
+leg_days as (
+    select * from {{ ref('int_leg_days__reduced') }}
+),
+
+valued as materialized (
+    {{ valued_leg_days('legs_to_derive', 'leg_days') }}
 ),
 
 found as (
-    select
-        ranked.position_id,
-        ranked.best_pnl as best_unrealized_pnl_dollars,
-        {{ extreme_at('ranked', 'best', within) }} as best_unrealized_at,
-        ranked.worst_pnl as worst_unrealized_pnl_dollars,
-        {{ extreme_at('ranked', 'worst', within) }} as worst_unrealized_at,
-        ranked.mark_count
-    from ranked
+    {{ position_extremes('valued') }}
 )
 
 select * from found

@@ -36,7 +36,6 @@ ASSETS = [
     "intermediate: intermediate/int_positions__dispatched",
     "intermediate: intermediate/int_positions__excursions_found",
     "intermediate: intermediate/int_positions__exit_explained",
-    "intermediate: intermediate/int_positions__extremes_ranked",
     "intermediate: intermediate/int_positions__paths_measured",
     "intermediate: intermediate/int_positions__quoted",
     "intermediate: intermediate/int_positions__replaced",

@@ -36,6 +36,15 @@ language sql stable as $$
     where inhparent = 'raw.marks'::regclass
 $$;
 
+-- The rows of a query, for a query that has one for each day: parallel workers take the days
+-- in turn, as each seems too dear to wait for.
+create function raw.query_rows(query text) returns setof record
+language plpgsql stable parallel safe cost 1000000 as $$
+begin
+    return query execute query;
+end
+$$;
+
 -- Lookups of a build that derives a few positions again.
 create index account_activities_symbol on raw.account_activities (account_name, symbol, activity_date) where symbol is not null;
 create index dispatch_executions_recommendation on raw.dispatch_executions (lower(recommendation_id));
