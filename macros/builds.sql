@@ -56,6 +56,24 @@
 {%- endmacro %}
 
 {#
+    Stops a run that began a build after which another one began: they would replace each
+    other's rows.
+#}
+{% macro require_newest_build() -%}
+    {%- set scope = last_built('int_builds__scoped') -%}
+    {%- if execute and scope is not none -%}
+        {%- set later = run_query(
+            "select 1 from " ~ scope ~ " where '" ~ invocation_id ~ "' = any(earlier_invocation_ids)"
+        ).rows -%}
+        {%- if later -%}
+            {{ exceptions.raise_compiler_error(
+                'another dbt build began while this one ran, and has taken over its changes: let that one end'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
     ANALYZE (post_hook) of a model that keeps rows of earlier builds, after it was made
     anew. What a night adds is autovacuum's to count: to sample a table costs the same
     however little of it changed.

@@ -7,6 +7,7 @@
     {% if is_full_build() -%}
     {{ get_incremental_replace_rows_sql(arg_dict) }}
     {%- else -%}
+    {{ lock_for_build(arg_dict) }}
     {{ delete_positions(arg_dict, ref('int_positions__replaced')) }}
     {{ insert_derived(arg_dict) }}
     {%- endif %}

@@ -4,8 +4,18 @@
     dbt's `table` would drop them by cascade at every build.
 #}
 {% macro get_incremental_replace_rows_sql(arg_dict) %}
+    {{ lock_for_build(arg_dict) }}
     delete from {{ arg_dict["target_relation"] }};
     {{ insert_derived(arg_dict) }}
+{% endmacro %}
+
+{#
+    The first statement of each strategy: of two builds at once the one that began first
+    stops, and the other one, which has taken over its changes, waits for its last rows.
+#}
+{% macro lock_for_build(arg_dict) %}
+    {{- require_newest_build() -}}
+    lock table {{ arg_dict["target_relation"] }} in share row exclusive mode;
 {% endmacro %}
 
 {# The last statement of each strategy: what the model selected takes the place of what was deleted. #}

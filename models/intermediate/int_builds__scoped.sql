@@ -14,6 +14,14 @@ with scoped as (
     select
         {{ settings_hash() }} as settings_hash,
         '{{ invocation_id }}' as invocation_id,
+        -- A build that finds itself among these has been overtaken. More than a few never run at once.
+        {% if is_incremental() -%}
+        (
+            select (invocation_id || earlier_invocation_ids)[1:10] from {{ this }}
+        )
+        {%- else -%}
+        '{}'::text[]
+        {%- endif %} as earlier_invocation_ids,
         '{}'::text[] as models_built,
         {{ is_full }} as is_full
 )

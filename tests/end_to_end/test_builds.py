@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.dbt import BuildError, build, run
+from tests.support.ingester import eventually
 from tests.support.paths import ROOT
 from tests.support.postgres import Database, replay
 
+BIN = Path(sys.executable).parent
 HISTORY = "select * from analytics.position_history order by id"
 OPEN = "select * from analytics.active_positions order by id"
 STATS = """
@@ -18,6 +22,10 @@ select * from analytics.strategy_stats
 order by as_of_date, is_all_tickers, ticker, strategy_type, asset_type
 """
 SCOPE = "select is_full from analytics_intermediate.int_builds__scoped"
+WAITING = """
+select pid from pg_locks
+where relation = 'analytics_intermediate.int_legs__built'::regclass and not granted
+"""
 NOTED = "select count(*) from raw.changed_facts"
 
 
@@ -84,6 +92,37 @@ def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
     before = built.query(view)
     run(built, ["run", "--select", "stg_alpaca__orders", "int_executions__resolved"])
     assert built.query(view) == before
+
+
+def test_of_two_builds_at_once_the_first_stops(built: Database, tmp_path: Path) -> None:
+    built.execute("update raw.fills set price = price + 1 where kind = 'fill'")
+    command = [BIN / "dbt", "run", "--target-path"]
+
+    def began(name: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*command, tmp_path / name],
+            cwd=ROOT,
+            env=built.environment(DBT_LOG_PATH=str(tmp_path)),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with built.connect() as holder, holder.cursor() as cursor:
+        # Until both have come to the legs.
+        cursor.execute("lock analytics_intermediate.int_legs__built in exclusive mode")
+        first = began("first")
+        eventually(lambda: len(built.query(WAITING)), 1, timeout=90)
+        second = began("second")
+        eventually(lambda: len(built.query(WAITING)), 2, timeout=90)
+    said, _ = first.communicate()
+    assert first.returncode == 1, said
+    assert "another dbt build began while this one ran" in said
+    said, _ = second.communicate()
+    assert second.returncode == 0, said
+    after = built.query(HISTORY)
+    assert built.query(NOTED) == [(0,)]
+    run(built, ["run", "--full-refresh"])
+    assert built.query(HISTORY) == after
 
 
 def test_archived_marks_stop_what_would_shrink(built: Database) -> None:
