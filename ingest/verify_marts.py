@@ -105,15 +105,17 @@ def freshness(connection: Connection) -> str:
         f" or in position_history, not in both: {BUILD}",
     )
     require(found.positions > 0, f"position_history is empty: {BUILD}")
-    waiting = counted(found.waiting_events, "that closes", "that close")
-    wait = "waits" if found.waiting_events == 1 else "wait"
-    others = f"; {waiting} nothing {wait} for the next build"
-    return (
+    seen = (
         "every closing event is in position_history,"
         f" {counted(found.positions, 'row')} to"
         f" {found.newest_exit:%Y-%m-%d %H:%M:%S} UTC"
-        + (others if found.waiting_events else "")
     )
+    if found.noted_facts or found.noted_hours:
+        seen += (
+            f"; {counted(found.noted_facts, 'fact')} and the marks of"
+            f" {counted(found.noted_hours, 'hour')} wait for the next build"
+        )
+    return seen
 
 
 def features(connection: Connection, threshold: Decimal) -> str:

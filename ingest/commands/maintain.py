@@ -82,10 +82,12 @@ def _settled(connection: Connection) -> Iterator[str]:
         before, after = done.before, done.after
         # Before the first vacuum nobody has counted the marks.
         marks = max(1, after.marks)
-        line = (
-            f"{after.utc_day}: {after.marks:,} marks, {before.total_bytes / marks:.1f}"
-            f" -> {after.bytes_each:.1f} bytes each"
-        )
+        line = f"{after.utc_day}: {after.marks:,} marks, "
+        if before.total_bytes == after.total_bytes:
+            line += f"vacuumed, still {after.bytes_each:.1f} bytes each"
+        else:
+            each = before.total_bytes / marks
+            line += f"{each:.1f} -> {after.bytes_each:.1f} bytes each"
         if not after.is_closed:
             line += ", not closed yet"
         elif not after.is_vacuumed:

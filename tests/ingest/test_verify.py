@@ -248,6 +248,8 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
     folder = tmp_path_factory.mktemp("late")
     replay(copy, [wire.line("trade_updates", opening)], folder)
     assert failing(copy) == {}
+    seen = look(copy)["freshness"].evidence
+    assert re.search("; [1-9] facts? and the marks of 0 hours wait for", seen)
     replay(copy, [wire.line("trade_updates", closing_fill)], folder)
     found = failing(copy)
     assert [*found] == ["freshness"]

@@ -29,6 +29,8 @@ closed as (
 select
     (select count(*) from waiting) as waiting_events,
     (select count(*) from waiting where is_closing) as waiting_closes,
+    (select count(*) from raw.changed_facts) as noted_facts,
+    (select count(*) from raw.changed_marks) as noted_hours,
     (
         select count(*)
         from closed
