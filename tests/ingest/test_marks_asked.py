@@ -14,6 +14,7 @@ insert into raw.marks (ts, price, bid, ask, symbol_id, is_usable)
 select ts::timestamptz, price, bid, ask, symbol_id, price > 0
 from (values
     ('2025-03-03 15:00:30+00', 100, 90, 110, 1),
+    ('2025-03-03 15:00:59+00', 9, 8, 10, 1),
     ('2025-03-03 15:00:59+00', 10, 9.5, 10.5, 1),
     ('2025-03-03 15:01:00+00', 10, null, null, 1),
     ('2025-03-03 15:01:00+00', 0, 0, 11, 1),
@@ -43,8 +44,9 @@ def quotes(database: Database, *asked: tuple[int, str]) -> list[tuple[Any, ...]]
 
 def test_the_last_quote_within_a_minute(marked: Database) -> None:
     at = "2025-03-03 15:01:00+00"
-    # Of 1: trades in between and later quotes are passed over. Of 2 a quote of exactly
-    # the age counts, of 3 an older one does not.
+    # Of 1: trades in between and later quotes are passed over, and of two quotes of one
+    # instant the higher counts. Of 2 a quote of exactly the age counts, of 3 an older
+    # one does not.
     assert quotes(marked, (1, at), (2, at), (3, at)) == [(1, 9.5, 10.5), (2, 3, 5)]
 
 
@@ -68,7 +70,7 @@ def test_marks_are_reduced_by_span(marked: Database) -> None:
         (1, "2025-03-03 15:02:00+00", "infinity"),
         (4, "2025-03-03 00:00:00+00", "infinity"),
     ) == [
-        (1, 10, 10, "2025-03-03 15:01:00+00"),
+        (1, 10, 9, "2025-03-03 15:01:00+00"),
         (3, 9, 8, "2025-03-04 00:00:10+00"),
     ]
 
