@@ -44,6 +44,18 @@
 {%- endmacro %}
 
 {#
+    Settings (pre_hook) of the transaction of a model that derives some of its rows again:
+    they are looked up by index. With its defaults, which are those of a spinning disk, the
+    server reads whole tables for a few thousand rows, and a night costs more each night.
+#}
+{% macro prefer_lookups() -%}
+    {%- if execute and model.config.materialized == 'incremental' and derives_some() -%}
+        set local random_page_cost = 1.1;
+        set local max_parallel_workers_per_gather = 0
+    {%- endif -%}
+{%- endmacro %}
+
+{#
     To stand in a model that keeps rows of earlier builds. Stops the run where it would be
     made anew from the few rows of a build that is not full: it would lose all others.
 #}

@@ -10,6 +10,16 @@
 {% endmacro %}
 
 {#
+    Incremental strategy `replace_work`: the same for what only the models of a build read.
+    A table is emptied at once, however much a build of everything left in it.
+#}
+{% macro get_incremental_replace_work_sql(arg_dict) %}
+    {{ require_newest_build() }}
+    truncate {{ arg_dict["target_relation"] }};
+    {{ insert_derived(arg_dict) }}
+{% endmacro %}
+
+{#
     The first statement of each strategy: of two builds at once the one that began first
     stops, and the other one, which has taken over its changes, waits for its last rows.
 #}

@@ -16,6 +16,7 @@
         ],
         post_hook=[
             '{{ analyze_anew(this) }}',
+            'alter table {{ this }} alter column is_open_position set statistics 30',
             'analyze {{ this }} (is_open_position)',
             '{{ saw_changes(this.name) }}'
         ],

@@ -5,7 +5,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_rows',
+        incremental_strategy='replace_work',
         indexes=[{'columns': ['account_name', 'order_id']}],
         post_hook='analyze {{ this }}'
     )

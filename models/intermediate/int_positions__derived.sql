@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_rows',
+        incremental_strategy='replace_work',
         indexes=[{'columns': ['position_id']}],
         post_hook=['analyze {{ this }}', '{{ saw_changes(this.name) }}'],
         meta={'follows_changes': true}

@@ -33,22 +33,20 @@ labels as (
 ),
 
 said as (
-    select
+    select distinct on (positions.position_id)
         positions.position_id,
         dispatched.exit_reason,
-        {{ folded('dispatched.exit_reason') }} as folded_reason,
-        row_number() over (
-            partition by positions.position_id
-            order by
-                dispatched.match_rank,
-                case dispatched.intent when 'exit' then 1 else 2 end,
-                dispatched.created_at,
-                dispatched.execution_uuid
-        ) as candidate_rank
+        {{ folded('dispatched.exit_reason') }} as folded_reason
     from positions
     inner join dispatched
         on positions.account_name = dispatched.account_name
         and positions.last_order_id = dispatched.order_id
+    order by
+        positions.position_id,
+        dispatched.match_rank,
+        case dispatched.intent when 'exit' then 1 else 2 end,
+        dispatched.created_at,
+        dispatched.execution_uuid
 ),
 
 -- A text is a label itself, or an alias of one, or unknown: never a guess.
@@ -60,7 +58,6 @@ dispatch_reasons as (
     from said
     left join labels on said.folded_reason = labels.label
     left join aliases on said.folded_reason = aliases.folded_alias
-    where said.candidate_rank = 1
 ),
 
 -- Of an OCO the parent itself is the take-profit; of a bracket the parent is the entry,

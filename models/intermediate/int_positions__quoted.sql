@@ -6,7 +6,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_rows',
+        incremental_strategy='replace_work',
         indexes=[{'columns': ['position_id']}],
         post_hook='analyze {{ this }}'
     )

@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_rows',
+        incremental_strategy='replace_work',
         post_hook='analyze {{ this }}'
     )
 }}
