@@ -86,8 +86,8 @@ def _settled(connection: Connection) -> Iterator[str]:
         if before.total_bytes == after.total_bytes:
             line += f"vacuumed, still {after.bytes_each:.1f} bytes each"
         else:
-            each = before.total_bytes / marks
-            line += f"{each:.1f} -> {after.bytes_each:.1f} bytes each"
+            was = before.total_bytes / marks
+            line += f"{was:.1f} -> {after.bytes_each:.1f} bytes each"
         if not after.is_closed:
             line += ", not closed yet"
         elif not after.is_vacuumed:
