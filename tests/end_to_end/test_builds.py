@@ -21,6 +21,13 @@ STATS = """
 select * from analytics.strategy_stats
 order by as_of_date, is_all_tickers, ticker, strategy_type, asset_type
 """
+COLUMNS = """
+select attname, format_type(atttypid, atttypmod) from pg_attribute
+where
+    attrelid = 'analytics_intermediate.int_positions__excursions_found'::regclass
+    and attnum > 0 and not attisdropped
+order by attname
+"""
 SCOPE = "select is_full from analytics_intermediate.int_builds__scoped"
 WAITING = """
 select pid from pg_locks
@@ -92,6 +99,19 @@ def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
     before = built.query(view)
     run(built, ["run", "--select", "stg_alpaca__orders", "int_executions__resolved"])
     assert built.query(view) == before
+
+
+def test_a_build_gives_its_tables_the_columns_of_their_models(built: Database) -> None:
+    # As after an upgrade.
+    before, rows = built.query(COLUMNS), built.query(HISTORY)
+    built.execute(
+        "alter table analytics_intermediate.int_positions__excursions_found"
+        " drop mark_count, add former numeric(38, 9)"
+    )
+    assert built.query(COLUMNS) != before
+    build(built, data_tests=False)
+    assert built.query(COLUMNS) == before
+    assert built.query(HISTORY) == rows
 
 
 def test_of_two_builds_at_once_the_first_stops(built: Database, tmp_path: Path) -> None:
