@@ -7,6 +7,7 @@
         materialized='incremental',
         incremental_strategy='replace_work',
         indexes=[{'columns': ['account_name', 'order_id']}],
+        pre_hook='{{ prefer_scans() }}',
         post_hook='analyze {{ this }}'
     )
 }}

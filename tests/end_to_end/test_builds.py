@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ order by attname
 """
 SCOPE = "select is_full from analytics_intermediate.int_builds__scoped"
 WAITING = """
-select pid from pg_locks
-where relation = 'analytics_intermediate.int_legs__built'::regclass and not granted
+select distinct pid from pg_locks
+where
+    not granted
+    and database = (select oid from pg_database where datname = current_database())
 """
 NOTED = "select count(*) from raw.changed_facts"
 
@@ -127,18 +130,21 @@ def test_of_two_builds_at_once_the_first_stops(built: Database, tmp_path: Path) 
             text=True,
         )
 
-    with built.connect() as holder, holder.cursor() as cursor:
-        # Until both have come to the legs.
-        cursor.execute("lock analytics_intermediate.int_legs__built in exclusive mode")
-        first = began("first")
-        eventually(lambda: len(built.query(WAITING)), 1, timeout=90)
-        second = began("second")
-        eventually(lambda: len(built.query(WAITING)), 2, timeout=90)
-    said, _ = first.communicate()
-    assert first.returncode == 1, said
-    assert "another dbt build began while this one ran" in said
-    said, _ = second.communicate()
-    assert second.returncode == 0, said
+    with ExitStack() as stack:
+        with closing(built.connect()) as holder, holder.cursor() as cursor:
+            # Until the first has come to the legs, and the second waits for the first.
+            cursor.execute(
+                "lock analytics_intermediate.int_legs__built in exclusive mode"
+            )
+            first = stack.enter_context(began("first"))
+            eventually(lambda: len(built.query(WAITING)), 1, timeout=90)
+            second = stack.enter_context(began("second"))
+            eventually(lambda: len(built.query(WAITING)), 2, timeout=90)
+        said, _ = first.communicate()
+        assert first.returncode == 1, said
+        assert "another dbt build began while this one ran" in said
+        said, _ = second.communicate()
+        assert second.returncode == 0, said
     after = built.query(HISTORY)
     assert built.query(NOTED) == [(0,)]
     run(built, ["run", "--full-refresh"])
