@@ -56,16 +56,6 @@
 {%- endmacro %}
 
 {#
-    The same for a model that derives all rows, where the planner takes the rows of a join
-    for few and would look up each: millions of reads all over a table and its index.
-#}
-{% macro prefer_scans() -%}
-    {%- if execute and not derives_some() -%}
-        set local enable_nestloop = off
-    {%- endif -%}
-{%- endmacro %}
-
-{#
     To stand in a model that keeps rows of earlier builds. Stops the run where it would be
     made anew from the few rows of a build that is not full: it would lose all others.
 #}

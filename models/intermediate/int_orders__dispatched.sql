@@ -7,11 +7,11 @@
         materialized='incremental',
         incremental_strategy='replace_work',
         indexes=[{'columns': ['account_name', 'order_id']}],
-        pre_hook='{{ prefer_scans() }}',
         post_hook='analyze {{ this }}'
     )
 }}
 
+{% if derives_some() -%}
 with positions as (
     select * from {{ ref('int_positions__derived') }}
 ),
@@ -30,15 +30,28 @@ opening_and_last_orders as (
     from positions
 ),
 
--- Of all fills of the order: one of them may be the one that states no client id.
-sent_orders as (
-    select distinct
-        legs.account_name,
-        legs.order_id,
-        legs.client_order_id
+legs as (
+    select legs.*
     from opening_and_last_orders as orders
     inner join {{ ref('int_legs__built') }} as legs
         on orders.account_name = legs.account_name and orders.order_id = legs.order_id
+),
+{%- else -%}
+-- Orders in between too: of a selection the planner would take the rows for a few, and
+-- look up each in the tables that follow.
+with legs as (
+    select * from {{ ref('int_legs__built') }}
+    where order_id is not null
+),
+{%- endif %}
+
+-- Of all fills of the order: one of them may be the one that states no client id.
+sent_orders as (
+    select distinct
+        account_name,
+        order_id,
+        client_order_id
+    from legs
 ),
 
 dispatched as (
