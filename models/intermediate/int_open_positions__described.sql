@@ -1,3 +1,5 @@
+{{ config(post_hook='{{ create_planned_once(this) }}') }}
+
 -- depends_on: {{ ref('position_history_versions') }}
 -- Asked while a build runs, it would derive all again that the build has yet to take off.
 with

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with positions as (
-    select * from {{ ref('int_open_positions__described') }}
+    select * from {{ planned_once(ref('int_open_positions__described')) }}
 ),
 
 -- At the latest observation: a mark from before the last fill would value what was not
