@@ -12,12 +12,19 @@ with positions as (
     where not is_opening_synthetic
 ),
 
+-- Each by the index of exits: no history is read.
+ends as (
+    select
+        (select min(exit_time) from positions) as first_exit_at,
+        (select max(exit_time) from positions) as last_exit_at
+),
+
 exits as (
     select
-        {{ trading_date('min(exit_time)') }} as first_date,
-        {{ trading_date('max(exit_time)') }} as last_date
-    from positions
-    having count(*) > 0
+        {{ trading_date('first_exit_at') }} as first_date,
+        {{ trading_date('last_exit_at') }} as last_date
+    from ends
+    where last_exit_at is not null
 ),
 
 dates as (
