@@ -19,10 +19,12 @@
     have no right on what is beneath, as with views alone.
 #}
 {% macro create_planned_once(relation) -%}
-    create or replace function {{ relation.schema }}.{{ relation.identifier }}_planned() returns setof {{ relation }}
+    {#- Without the database's name: the text is read when it runs, in a copy or a restored dump too. -#}
+    {%- set view = relation.include(database=false) -%}
+    create or replace function {{ view.schema }}.{{ view.identifier }}_planned() returns setof {{ view }}
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
     begin
-        return query select * from {{ relation }};
+        return query select * from {{ view }};
     end
     $$
 {%- endmacro %}
