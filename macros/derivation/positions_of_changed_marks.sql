@@ -1,7 +1,7 @@
 {#
     Positions whose legs stand, to be derived again because of new marks: held while these
-    were observed, or entered soon after a new quote. legs: a relation of the columns of
-    int_legs__built.
+    were observed, or entered soon after a new quote, if only for the instant at which an
+    hour begins. legs: a relation of the columns of int_legs__built.
 #}
 {% macro positions_of_changed_marks(legs) %}
 select held.position_id
@@ -11,7 +11,7 @@ cross join lateral (
     from {{ legs }} as legs
     where
         legs.symbol_id = marked.symbol_id
-        and legs.leg_ended_at > marked.hour_at
+        and legs.leg_ended_at >= marked.hour_at
         and legs.leg_started_at
         < marked.hour_at + interval '1 hour' + interval '{{ var("entry_quote_max_age_seconds") }} seconds'
         and legs.quantity_after <> 0

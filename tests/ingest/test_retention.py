@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -217,7 +218,9 @@ def test_a_mark_that_comes_meanwhile_keeps_the_day(store: Store) -> None:
         "from ingest.recording import parse_line\n"
         f"Writer(connect()).write([parse_line({late}.encode())])\n"
     )
-    done = store.archive("2026-03-03", f"{sys.executable} {script} {{file}}")
+    done = store.archive(
+        "2026-03-03", f"{quote(sys.executable)} {quote(str(script))} {{file}}"
+    )
     assert "late marks of 2026-03-02 came" in done.failure
     assert store.database.query(KEPT) == []
     assert store.database.query("select count(*) from raw.marks") == [(22,)]
@@ -236,7 +239,7 @@ def test_killed_between_any_two_steps_it_loses_nothing(store: Store) -> None:
     """In the command, and before the drop, which waits for a reader."""
     marks = store.database.query(MARKS)
     flag = store.folder / "reached"
-    slow = f"{sys.executable} -c 'import sys, time; open(sys.argv[1], \"w\"); time.sleep(60)' {flag} {{file}}"  # noqa: E501
+    slow = f"{quote(sys.executable)} -c 'import sys, time; open(sys.argv[1], \"w\"); time.sleep(60)' {flag} {{file}}"  # noqa: E501
     _kill(store, slow, flag.exists)
     assert store.database.query(MARKS) == marks
     with closing(store.database.connect()) as reader:
