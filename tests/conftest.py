@@ -14,11 +14,13 @@ from hypothesis import settings
 # is imported from here by name.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.support.dbt import build
 from tests.support.ingester import Zygote
-from tests.support.paths import SHARED
+from tests.support.paths import SAMPLE, SHARED
 from tests.support.postgres import (
     Database,
     Server,
+    replay,
     running_server,
     scrub,
 )
@@ -68,6 +70,26 @@ def database(server: Server) -> Iterator[Database]:
 def empty_database(server: Server) -> Iterator[Database]:
     """A database of this test alone, without any schema of ours."""
     created = server.create(migrated=False)
+    yield created
+    server.drop(created)
+
+
+@pytest.fixture(scope="session")
+def built_sample(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """The bundled sample, replayed and built: to clone, and never to change."""
+    created = server.create()
+    replay(created, [SAMPLE], tmp_path_factory.mktemp("sample"))
+    build(created, data_tests=False)
+    yield created
+    server.drop(created)
+
+
+@pytest.fixture
+def built(server: Server, built_sample: Database) -> Iterator[Database]:
+    """The bundled sample, replayed and built, in a database of this test alone."""
+    created = server.clone(built_sample)
     yield created
     server.drop(created)
 

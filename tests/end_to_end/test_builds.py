@@ -13,7 +13,7 @@ import pytest
 from tests.support.dbt import BuildError, build, run
 from tests.support.ingester import eventually
 from tests.support.paths import ROOT
-from tests.support.postgres import Database, replay
+from tests.support.postgres import Database
 
 BIN = Path(sys.executable).parent
 HISTORY = "select * from analytics.position_history order by id"
@@ -37,13 +37,6 @@ where
     and database = (select oid from pg_database where datname = current_database())
 """
 NOTED = "select count(*) from raw.changed_facts"
-
-
-@pytest.fixture
-def built(database: Database, tmp_path: Path) -> Database:
-    replay(database, [ROOT / "sample" / "session.jsonl.gz"], tmp_path)
-    build(database, data_tests=False)
-    return database
 
 
 def versions(database: Database) -> list[tuple[Any, ...]]:
@@ -74,6 +67,12 @@ def test_a_part_of_a_build_leaves_the_rest_to_the_next(built: Database) -> None:
     assert versions(built) == [(False, len(before)), (True, len(after))]
     build(built, data_tests=False)
     assert versions(built) == [(False, len(before)), (True, len(after))]
+
+
+def test_a_part_of_a_build_that_has_ended_changes_nothing(built: Database) -> None:
+    before = built.query(HISTORY)
+    run(built, ["run", "--select", "int_fees__allocated+"])
+    assert built.query(HISTORY) == before
 
 
 def test_a_model_that_keeps_rows_is_not_made_anew_alone(built: Database) -> None:
@@ -117,13 +116,15 @@ def test_a_build_gives_its_tables_the_columns_of_their_models(built: Database) -
     assert built.query(HISTORY) == rows
 
 
-def test_of_two_builds_at_once_the_first_stops(built: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--full-refresh",)], ids=["run", "refresh"])
+def test_of_two_builds_at_once_the_first_stops(
+    built: Database, tmp_path: Path, options: tuple[str, ...]
+) -> None:
     built.execute("update raw.fills set price = price + 1 where kind = 'fill'")
-    command = [BIN / "dbt", "run", "--target-path"]
 
-    def began(name: str) -> subprocess.Popen[str]:
+    def began(name: str, *options: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*command, tmp_path / name],
+            [BIN / "dbt", "run", "--target-path", tmp_path / name, *options],
             cwd=ROOT,
             env=built.environment(DBT_LOG_PATH=str(tmp_path)),
             stdout=subprocess.PIPE,
@@ -138,7 +139,7 @@ def test_of_two_builds_at_once_the_first_stops(built: Database, tmp_path: Path) 
             )
             first = stack.enter_context(began("first"))
             eventually(lambda: len(built.query(WAITING)), 1, timeout=90)
-            second = stack.enter_context(began("second"))
+            second = stack.enter_context(began("second", *options))
             eventually(lambda: len(built.query(WAITING)), 2, timeout=90)
         said, _ = first.communicate()
         assert first.returncode == 1, said

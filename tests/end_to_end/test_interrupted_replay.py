@@ -12,10 +12,8 @@ import pytest
 
 from tests.support import contents
 from tests.support.command import PATIENCE, excursion, start
-from tests.support.paths import ROOT
+from tests.support.paths import SAMPLE
 from tests.support.postgres import Database, Server
-
-SAMPLE = ROOT / "sample" / "session.jsonl.gz"
 
 #: Each round starts from an empty database and is killed a few times.
 ROUNDS = 4

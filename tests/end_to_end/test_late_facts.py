@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.support import arrivals, dbt
 from tests.support.histories import lanes as histories
 from tests.support.lanes import Lane
-from tests.support.paths import ROOT
+from tests.support.paths import SAMPLE
 from tests.support.postgres import Database, Server, replay
 
 #: In one pair of databases: a build takes dbt's own time, however many there are.
@@ -50,7 +50,7 @@ def test_late_facts_change_what_they_touch(server: Server, tmp_path: Path) -> No
     base = _base()
     chance = random.Random(base)
     lines = list(arrivals.joined(_draw(base)))
-    with gzip.open(ROOT / "sample" / "session.jsonl.gz", "rt") as sample:
+    with gzip.open(SAMPLE, "rt") as sample:
         lines += [line.rstrip("\n") for line in sample]
     incremental, full = server.create(), server.create()
     published: dict[datetime, Counter[tuple[Any, ...]]] = {}

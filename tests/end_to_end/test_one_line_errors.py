@@ -22,7 +22,7 @@ from ingest.database import connect
 from ingest.replay import REPLAY_LOCK
 from tests.support import contents, old_server, wire
 from tests.support.command import PATIENCE, Ended, excursion, start
-from tests.support.paths import ROOT
+from tests.support.paths import SAMPLE
 from tests.support.postgres import Database, Server, replay, scrub
 
 #: Exit statuses: something outside is in the way; what the user gave is wrong.
@@ -34,7 +34,7 @@ PASSWORD = "s3cret-pass"
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     """The beginning of the sample: marks, orders, fills and decisions."""
-    with gzip.open(ROOT / "sample" / "session.jsonl.gz", "rt") as file:
+    with gzip.open(SAMPLE, "rt") as file:
         return [line.rstrip("\n") for _, line in zip(range(3_000), file, strict=False)]
 
 

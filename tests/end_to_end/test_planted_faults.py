@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import psycopg2
 import pytest
 
-from tests.support.dbt import BuildError, build, run
+from tests.support.dbt import BuildError, run
 from tests.support.faults import FAULTS
 from tests.support.paths import ROOT
-from tests.support.postgres import Database, Server, replay
-
-SAMPLE = ROOT / "sample" / "session.jsonl.gz"
+from tests.support.postgres import Database, Server
 
 
 @pytest.fixture(scope="module")
-def built(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """The sample, replayed and built, with all data tests green."""
-    database = server.create()
-    replay(database, [SAMPLE], tmp_path_factory.mktemp("lines"))
-    build(database)
+def green(server: Server, built_sample: Database) -> Iterator[Database]:
+    """The sample, with all data tests green."""
+    database = server.clone(built_sample)
     # One text of the sample is not mapped on purpose, which is a warning.
     database.execute(
         """
@@ -43,29 +35,11 @@ def built(
 
 
 @pytest.fixture
-def clone(server: Server, built: Database) -> Iterator[Database]:
-    """A copy of the built database, to plant a fault in."""
-    name = f"{built.name}_clone"
-    database = Database(server.url(name), name)
-    administer(
-        built,
-        f'drop database if exists "{name}" with (force)',
-        f'create database "{name}" template "{built.name}"',
-    )
+def clone(server: Server, green: Database) -> Iterator[Database]:
+    """A copy of it, to plant a fault in."""
+    database = server.clone(green)
     yield database
     server.drop(database)
-
-
-def administer(beside: Database, *statements: str) -> None:
-    """Statements that no transaction may hold, from the server's own database."""
-    url = beside.url.replace(f"/{beside.name}", "/postgres").replace(
-        f"dbname={beside.name}", "dbname=postgres"
-    )
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
 
 
 def red(database: Database) -> set[str]:

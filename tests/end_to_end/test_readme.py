@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dbt import build
 from tests.support.paths import ROOT
-from tests.support.postgres import Database, replay
+from tests.support.postgres import Database
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,14 +34,10 @@ def printed(database: Database, *arguments: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
-def test_statistics_and_promises_are_as_shown(
-    database: Database, tmp_path: Path
-) -> None:
-    replay(database, [ROOT / "sample" / "session.jsonl.gz"], tmp_path)
-    build(database, exclude="resource_type:test resource_type:unit_test")
+def test_statistics_and_promises_are_as_shown(built: Database) -> None:
     for command in ("stats SPY", "verify"):
         expected = shown(f".venv/bin/excursion {command}")
-        assert printed(database, *command.split()) == expected
+        assert printed(built, *command.split()) == expected
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README))))

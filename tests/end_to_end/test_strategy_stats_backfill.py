@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import dbt
-from tests.support.paths import ROOT
-from tests.support.postgres import Database, Server, replay
+from tests.support.postgres import Database, Server
 
 pytestmark = pytest.mark.long
 
@@ -82,13 +80,8 @@ Row = tuple[Any, ...]
 
 
 @pytest.fixture(scope="module")
-def built(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    database = server.create()
-    sample = ROOT / "sample" / "session.jsonl.gz"
-    replay(database, [Path(sample)], tmp_path_factory.mktemp("sample"))
-    dbt.build(database, data_tests=False)
+def built(server: Server, built_sample: Database) -> Iterator[Database]:
+    database = server.clone(built_sample)
     yield database
     server.drop(database)
 

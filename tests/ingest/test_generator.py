@@ -9,14 +9,12 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingest.generator import SAMPLE, generate
-
-BUNDLED = Path(__file__).parents[2] / "sample" / "session.jsonl.gz"
+from tests.support.paths import SAMPLE as BUNDLED
 
 SAMPLE_SHA256 = "fd18437f93ea88ea6ed267bffb27642992e2180237b9d461adcbb2804705f683"
 

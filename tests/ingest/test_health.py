@@ -22,7 +22,7 @@ from ingest.health import HealthServer
 from ingest.metrics import Metrics
 from ingest.state import AccountState, State, StreamState, utc_now
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 def working() -> State:
@@ -278,7 +278,7 @@ def test_it_listens_on_ipv6_too() -> None:
 def test_slow_clients_are_hung_up_on_and_block_nobody(
     server: HealthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 1.0)
+    monkeypatch.setattr(health, "PATIENCE", 2.0)
     address = ("127.0.0.1", server.port)
     slow = [socket.create_connection(address, timeout=PATIENCE) for _ in range(3)]
     try:
@@ -287,13 +287,13 @@ def test_slow_clients_are_hung_up_on_and_block_nobody(
         slow[2].sendall(b"GET ")
         began = time.monotonic()
         assert get(server, "/healthz")[0] == 200
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < 1.9
         for _ in range(3):
-            time.sleep(0.25)
+            time.sleep(0.5)
             slow[2].sendall(b"x")
         for each in slow:
             assert each.recv(100) == b""
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < PATIENCE
     finally:
         for each in slow:
             each.close()
@@ -356,6 +356,6 @@ def test_close_ends_at_once_whoever_is_connected(state: State) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE):
         began = time.monotonic()
         server.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < health.PATIENCE / 2
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)

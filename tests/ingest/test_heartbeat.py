@@ -24,7 +24,10 @@ from tests.support.postgres import Database
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-PATIENCE = 15
+PATIENCE = 30
+
+#: Stopping takes 2 s at most; on a busy machine it is told from what hangs for longer.
+SOON = 5
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -167,7 +170,7 @@ def test_stopping_frees_the_account_and_says_so(
     state.spool.depth_bytes = 77
     began = time.monotonic()
     first.heart.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert not first.heart.locks_held
     # The final beat: nobody listens any more.
     assert rows(database, "spool_depth, live_since") == [(77, None)]
@@ -328,14 +331,16 @@ def test_stopping_takes_no_longer_where_the_server_hangs(
     database: Database,
     recording: Callable[..., Recorder],
     stopped: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(heartbeat, "PATIENCE", 60)
     recorder = recording("main", seconds=60)
     assert recorder.heart.wait_for_locks(PATIENCE)
     until(lambda: rows(database, "1"))
     stopped(holders(database)[0])
     began = time.monotonic()
     recorder.heart.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
 
 
 def test_a_beat_that_hangs_is_ended_by_stopping(
@@ -352,19 +357,19 @@ def test_a_beat_that_hangs_is_ended_by_stopping(
     time.sleep(0.3)
     began = time.monotonic()
     recorder.heart.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     assert not recorder.heart.locks_held
 
 
 def test_stopping_takes_no_longer_where_connecting_hangs() -> None:
     def connect() -> Connection:
-        time.sleep(4)
+        time.sleep(8)
         raise DatabaseUnreachableError("no answer")
 
     recorder = Recorder(connect, "main")
     began = time.monotonic()
     recorder.heart.stop()
-    assert time.monotonic() - began < 2.1
+    assert time.monotonic() - began < SOON
 
 
 def test_lock_numbers_are_the_same_for_ever() -> None:

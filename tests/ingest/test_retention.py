@@ -239,7 +239,8 @@ def test_killed_between_any_two_steps_it_loses_nothing(store: Store) -> None:
     """In the command, and before the drop, which waits for a reader."""
     marks = store.database.query(MARKS)
     flag = store.folder / "reached"
-    slow = f"{quote(sys.executable)} -c 'import sys, time; open(sys.argv[1], \"w\"); time.sleep(60)' {flag} {{file}}"  # noqa: E501
+    waits_long = 'import sys, time; open(sys.argv[1], "w"); time.sleep(60)'
+    slow = f"{quote(sys.executable)} -c {quote(waits_long)} {flag} {{file}}"
     _kill(store, slow, flag.exists)
     assert store.database.query(MARKS) == marks
     with closing(store.database.connect()) as reader:

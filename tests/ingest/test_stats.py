@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -19,23 +18,8 @@ from rich.console import Console
 from ingest import estimates, stats_export, stats_output
 from ingest.errors import ExcursionError
 from ingest.stats import Report, report
-from tests.support import dbt
 from tests.support.paths import ROOT
-from tests.support.postgres import Database, Server, replay
-
-SAMPLE = ROOT / "sample" / "session.jsonl.gz"
-
-
-@pytest.fixture(scope="module")
-def built(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """The sample, replayed and built; only read here."""
-    created = server.create()
-    replay(created, [SAMPLE], tmp_path_factory.mktemp("stats"))
-    dbt.build(created, exclude="resource_type:test resource_type:unit_test")
-    yield created
-    server.drop(created)
+from tests.support.postgres import Database
 
 
 def ask(database: Database, **wanted: Any) -> Report:

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from importlib.resources import files
 
-import psycopg2
 import pytest
 
 from ingest import migrate, verify_marts
 from ingest.verify import Result, verify
-from tests.support import dbt, wire
+from tests.support import wire
 from tests.support.paths import ROOT
-from tests.support.postgres import Database, Server, replay
-
-SAMPLE = ROOT / "sample" / "session.jsonl.gz"
-NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def built(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    created = server.create()
-    replay(created, [SAMPLE], tmp_path_factory.mktemp("verify"))
-    dbt.build(created, exclude="resource_type:test resource_type:unit_test")
-    yield created
-    server.drop(created)
-
-
-@pytest.fixture
-def copy(server: Server, built: Database) -> Iterator[Database]:
-    """The built sample, for one test to damage."""
-    name = f"{built.name}_copy_{next(NUMBERS)}"
-    with closing(psycopg2.connect(server.url("postgres"))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'create database "{name}" template "{built.name}"')
-    created = Database(server.url(name), name)
-    yield created
-    server.drop(created)
+from tests.support.postgres import Database, replay
 
 
 def look(database: Database, min_coverage: int = 95) -> dict[str, Result]:
@@ -62,7 +32,7 @@ def test_a_sound_database_keeps_every_promise(built: Database) -> None:
     assert failing(built) == {}
 
 
-def test_looking_leaves_nothing_behind(copy: Database) -> None:
+def test_looking_leaves_nothing_behind(built: Database) -> None:
     contents = """
         select
             (select count(*) from raw.fills),
@@ -72,9 +42,9 @@ def test_looking_leaves_nothing_behind(copy: Database) -> None:
             (select count(*) from raw.marks), (select max(ingested_at) from raw.orders),
             (select count(*) from pg_class where relnamespace = 'raw'::regnamespace)
     """
-    before = copy.query(contents)
-    look(copy)
-    assert copy.query(contents) == before
+    before = built.query(contents)
+    look(built)
+    assert built.query(contents) == before
 
 
 # (promise, what breaks it, a word of the evidence)
@@ -228,16 +198,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_promise_fails_alone(copy: Database, fault: str) -> None:
+def test_a_broken_promise_fails_alone(built: Database, fault: str) -> None:
     promise, damage, evidence = FAULTS[fault]
-    copy.execute(damage)
-    found = failing(copy)
+    built.execute(damage)
+    found = failing(built)
     assert [*found] == [promise], found
     assert evidence in found[promise]
 
 
 def test_a_close_that_is_not_built_yet_is_not_fresh(
-    copy: Database, tmp_path_factory: pytest.TempPathFactory
+    built: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     opening = wire.frame(of=wire.order("late-1", symbol="LATE"))
     closing_fill = wire.frame(
@@ -246,12 +216,12 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
         position_qty="0",
     )
     folder = tmp_path_factory.mktemp("late")
-    replay(copy, [wire.line("trade_updates", opening)], folder)
-    assert failing(copy) == {}
-    seen = look(copy)["freshness"].evidence
+    replay(built, [wire.line("trade_updates", opening)], folder)
+    assert failing(built) == {}
+    seen = look(built)["freshness"].evidence
     assert re.search("; [1-9] facts? and the marks of 0 hours wait for", seen)
-    replay(copy, [wire.line("trade_updates", closing_fill)], folder)
-    found = failing(copy)
+    replay(built, [wire.line("trade_updates", closing_fill)], folder)
+    found = failing(built)
     assert [*found] == ["freshness"]
     assert (
         "1 closing event is" in found["freshness"]
@@ -259,8 +229,8 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
     )
 
 
-def test_the_threshold_of_features_can_be_moved(copy: Database) -> None:
-    copy.execute(
+def test_the_threshold_of_features_can_be_moved(built: Database) -> None:
+    built.execute(
         "update raw.dispatch_recommendations set features_snapshot = null"
         " where hashtext(recommendation_id) > 0;"
         " update analytics.position_history as history set entry_features_json = null"
@@ -268,37 +238,37 @@ def test_the_threshold_of_features_can_be_moved(copy: Database) -> None:
         " using (recommendation_id) where features_snapshot is null"
         " and dispatch_executions.execution_uuid = history.execution_uuid"
     )
-    assert not look(copy, 60)["features"].passed
-    found = look(copy, 10)["features"]
+    assert not look(built, 60)["features"].passed
+    found = look(built, 10)["features"]
     assert found.passed
     assert "came without a features_snapshot" in found.evidence
 
 
 def test_features_that_the_models_lost_are_no_matter_of_a_threshold(
-    copy: Database,
+    built: Database,
 ) -> None:
-    copy.execute(
+    built.execute(
         "update analytics.position_history set entry_features_json = null where id ="
         " (select id from analytics.position_history"
         " where entry_features_json is not null limit 1)"
     )
-    found = look(copy, 0)["features"]
+    found = look(built, 0)["features"]
     assert not found.passed
     assert "1 lost theirs" in found.evidence
 
 
-def test_without_recommendations_there_is_nothing_to_cover(copy: Database) -> None:
-    copy.execute("update raw.dispatch_executions set recommendation_id = null")
-    assert look(copy)["features"].passed
+def test_without_recommendations_there_is_nothing_to_cover(built: Database) -> None:
+    built.execute("update raw.dispatch_executions set recommendation_id = null")
+    assert look(built)["features"].passed
 
 
-def test_texts_without_a_label_are_listed(copy: Database) -> None:
-    copy.execute(
+def test_texts_without_a_label_are_listed(built: Database) -> None:
+    built.execute(
         "update analytics.position_history set exit_reason = 'unknown',"
         " exit_reason_source = 'dispatch', exit_reason_raw = 'gut feeling' where id ="
         " (select id from analytics.position_history order by id limit 1)"
     )
-    found = look(copy)["exit reasons"]
+    found = look(built)["exit reasons"]
     assert found.passed
     assert "`gut feeling,<label>`" in found.evidence
     assert found.evidence.endswith(

@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, Definitions
 
-from tests.support.paths import ROOT
+from tests.support.paths import SAMPLE
 from tests.support.postgres import Database, replay
-
-SAMPLE = ROOT / "sample" / "session.jsonl.gz"
 
 #: Run with the working directory in a checkout; prints what came of it.
 RUN_JOB = """

@@ -78,7 +78,7 @@ def _after_round(alpaca: Alpaca) -> None:
 
 
 def soon(
-    alpaca: Alpaca, look: Callable[[], Any], wanted: Any = True, timeout: float = 15
+    alpaca: Alpaca, look: Callable[[], Any], wanted: Any = True, timeout: float = 30
 ) -> None:
     """Like ``eventually``, while the daemon is made to ask REST again and again."""
     pokes = itertools.count()

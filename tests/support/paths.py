@@ -8,3 +8,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Recordings and expected results beside the checkout, which it does not hold itself.
 SHARED = ROOT.parent / "shared"
+
+#: The recording that the checkout holds.
+SAMPLE = ROOT / "sample" / "session.jsonl.gz"

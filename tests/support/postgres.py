@@ -98,6 +98,10 @@ class Server:
         source = self._template.name if migrated else "template0"
         return self._create(source, str(next(self._numbers)))
 
+    def clone(self, database: Database) -> Database:
+        """A copy of a database that nobody is connected to."""
+        return self._create(database.name, str(next(self._numbers)))
+
     def drop(self, database: Database) -> None:
         """Drop it, whoever is still connected."""
         self._administer(f'drop database if exists "{database.name}" with (force)')
