@@ -30,7 +30,7 @@ LOOKBACK_DAYS = {"small": 2, "medium": 28}
 HISTORIES = {"small": (3,), "medium": (24, 48, 96, 192)}
 NIGHTS = {"small": 2, "medium": 4}
 
-#: A night as README and docs/operating.md tell: unit tests look at no data.
+#: As in Dagster's run of a night: unit tests look at no data.
 NIGHT = ("build", "--exclude-resource-type", "unit_test")
 
 SLOWEST = 5

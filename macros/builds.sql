@@ -116,7 +116,8 @@
         {{ last_built('int_lanes__touched') }},
         {{ last_built('int_positions__replaced') }},
         {{ last_built('int_positions__touched') }},
-        {{ last_built('int_leg_days__touched') }}
+        {{ last_built('int_leg_days__touched') }},
+        {{ last_built('int_positions__derived') }}
 {%- endmacro %}
 
 {#

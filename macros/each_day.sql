@@ -19,6 +19,7 @@ select * from raw.query_rows($day${{ query(leg_days, day) }}$day$) as ({{ column
 union all
         {%- endif %}
     {%- else %}
+{#- Nothing to read: the query still gives its columns, for a day before all marks. #}
 {{ query(leg_days, '1970-01-01') }}
     {%- endfor -%}
     {%- endif -%}

@@ -30,13 +30,7 @@ cross join lateral (
         max(marks.observed_at) as last_mark_at
     from {{ ref('stg_alpaca__marks') }} as marks
     where
-        marks.symbol_id = leg_days.symbol_id
-        and marks.observed_at >= leg_days.observed_from
-        and marks.observed_at < leg_days.observed_until
-        -- The same as is_usable, but in the index; and not a condition of the index, which
-        -- compares it more slowly.
-        and (marks.price > 0) is true
-        {{ of_day('marks.observed_at', day) }}
+        {{ is_mark_of_leg_day(day) }}
 ) as observed
 cross join lateral ({{ first_mark_at_price('observed.highest_price', day) }}) as highest
 cross join lateral ({{ first_mark_at_price('observed.lowest_price', day) }}) as lowest
@@ -57,3 +51,17 @@ where
     and (marks.price = {{ price }}) is true
     {{ of_day('marks.observed_at', day) }}
 {% endmacro %}
+
+
+{#
+    A condition on a row of marks and one of leg_days: the mark is one of that day of the
+    leg, and usable. The last is the same as is_usable, but of columns in the index; and no
+    condition of the index, which compares it more slowly.
+#}
+{% macro is_mark_of_leg_day(day) -%}
+marks.symbol_id = leg_days.symbol_id
+        and marks.observed_at >= leg_days.observed_from
+        and marks.observed_at < leg_days.observed_until
+        and (marks.price > 0) is true
+        {{ of_day('marks.observed_at', day) }}
+{%- endmacro %}

@@ -26,11 +26,7 @@ cross join
                 max(sign(leg_days.quantity_after)::double precision * marks.price) over path_order as best_so_far
             from {{ ref('stg_alpaca__marks') }} as marks
             where
-                marks.symbol_id = leg_days.symbol_id
-                and marks.observed_at >= leg_days.observed_from
-                and marks.observed_at < leg_days.observed_until
-                and (marks.price > 0) is true
-                {{ of_day('marks.observed_at', day) }}
+                {{ is_mark_of_leg_day(day) }}
             -- Marks of one instant have no order: as if the P&L rose between them.
             window path_order as (
                 order by marks.observed_at, sign(leg_days.quantity_after)::double precision * marks.price

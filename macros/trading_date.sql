@@ -21,6 +21,12 @@
     (({{ date }} + time '{{ wall_clock }}') at time zone 'America/New_York')
 {%- endmacro %}
 
+{# A condition: the instant lies in that New York date. As a range, which an index of instants serves. #}
+{% macro is_on_trading_date(instant, date) -%}
+{{ instant }} >= {{ new_york_instant(date, '00:00') }}
+    and {{ instant }} < {{ new_york_instant(date ~ ' + 1', '00:00') }}
+{%- endmacro %}
+
 {# The instant at which a UTC date begins: marks are stored by UTC day. #}
 {% macro utc_midnight(date) %}
     {{- adapter.dispatch("utc_midnight")(date) -}}

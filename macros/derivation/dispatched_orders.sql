@@ -1,11 +1,21 @@
 {#
     What the dispatcher sent each order for: one row per order and execution that the
-    dispatcher says it sent for it, best match first by match_rank. orders: a relation with
-    account_name, order_id and the client_order_id that a fill of it states, or null.
+    dispatcher says it sent for it, best match first by match_rank. legs: a relation of the
+    columns of int_legs__built, with all legs of each order.
 #}
-{% macro dispatched_orders(orders) %}
+{% macro dispatched_orders(legs) %}
+-- Of all fills of an order: one of them may be the one that states no client id.
+with filled_orders as (
+    select distinct
+        account_name,
+        order_id,
+        client_order_id
+    from {{ legs }}
+    where order_id is not null
+),
+
 -- Read more than once, and by their indexes each time.
-with executions as not materialized (
+executions as not materialized (
     select * from {{ ref('stg_dispatch__executions') }}
 ),
 
@@ -22,7 +32,7 @@ known_as as (
         filled.order_id as sent_order_id,
         coalesce(orders.client_order_id, filled.client_order_id) as sent_client_order_id,
         1 as closeness
-    from {{ orders }} as filled
+    from filled_orders as filled
     left join orders
         on filled.account_name = orders.account_name and filled.order_id = orders.order_id
 
@@ -34,7 +44,7 @@ known_as as (
         parents.order_id as sent_order_id,
         parents.client_order_id as sent_client_order_id,
         2 as closeness
-    from {{ orders }} as filled
+    from filled_orders as filled
     inner join {{ ref('stg_alpaca__orders') }} as legs
         on filled.account_name = legs.account_name and filled.order_id = legs.order_id
     inner join orders as parents

@@ -15,11 +15,7 @@ legs as not materialized (
 ),
 
 traded_legs as not materialized (
-    select
-        *,
-        {{ trading_date('leg_started_at') }} as trading_date
-    from {{ legs }}
-    where moves = 'trade' and event_type <> 'OPENING'
+    {{ charged_legs(legs) }}
 ),
 
 -- Every version: what an older one was allocated to loses it.
@@ -68,17 +64,10 @@ charged_dates as (
     select
         charged_until.account_name,
         charged_until.symbol,
-        last_trade.trading_date
+        {{ trading_date('last_trade.leg_started_at') }} as trading_date
     from charged_until
     cross join lateral (
-        select traded_legs.trading_date
-        from traded_legs
-        where
-            traded_legs.account_name = charged_until.account_name
-            and traded_legs.symbol = charged_until.symbol
-            and traded_legs.leg_started_at < charged_until.charged_until_at
-        order by traded_legs.leg_started_at desc
-        limit 1
+        {{ last_trade_before('traded_legs', 'charged_until', 'charged_until.charged_until_at') }}
     ) as last_trade
 )
 
@@ -87,8 +76,7 @@ from charged_dates
 inner join traded_legs
     on charged_dates.account_name = traded_legs.account_name
     and charged_dates.symbol = traded_legs.symbol
-    and traded_legs.leg_started_at >= {{ new_york_instant('charged_dates.trading_date', '00:00') }}
-    and traded_legs.leg_started_at < {{ new_york_instant('charged_dates.trading_date + 1', '00:00') }}
+    and {{ is_on_trading_date('traded_legs.leg_started_at', 'charged_dates.trading_date') }}
 
 union all
 
@@ -109,7 +97,6 @@ inner join {{ ref('stg_alpaca__instruments') }} as instruments on activities.sym
 inner join legs
     on activities.account_name = legs.account_name
     and instruments.ticker = legs.symbol
-    and legs.leg_started_at >= {{ new_york_instant('activities.activity_date', '00:00') }}
-    and legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
+    and {{ is_on_trading_date('legs.leg_started_at', 'activities.activity_date') }}
 where activities.activity_type in ('OPASN', 'OPEXC') and legs.event_type = 'OPTRD'
 {% endmacro %}

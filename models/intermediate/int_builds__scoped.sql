@@ -14,8 +14,8 @@ with scoped as (
     select
         {{ settings_hash() }} as settings_hash,
         '{{ invocation_id }}' as invocation_id,
-        -- A build that finds itself among these has been overtaken. More than a few never run at once.
-        {% if is_incremental() -%}
+        -- A build that finds itself among these has been overtaken, by a full refresh too.
+        {% if last_built('int_builds__scoped') -%}
         (
             select (invocation_id || earlier_invocation_ids)[1:10] from {{ this }}
         )

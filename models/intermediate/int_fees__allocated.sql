@@ -8,10 +8,8 @@ legs as (
     inner join {{ ref('int_legs__built') }} as legs on positions.position_id = legs.position_id
 ),
 
--- A synthetic opening is no trade that was charged for.
 traded_legs as not materialized (
-    select * from {{ ref('int_legs__built') }}
-    where moves = 'trade' and event_type <> 'OPENING'
+    {{ charged_legs(ref('int_legs__built')) }}
 ),
 
 orders as (
@@ -20,7 +18,10 @@ orders as (
 ),
 
 activities as (
-    select * from {{ ref('stg_alpaca__account_activities') }}
+    select
+        *,
+        {{ new_york_instant('activity_date + 1', '00:00') }} as charged_until_at
+    from {{ ref('stg_alpaca__account_activities') }}
     where activity_type in ('FEE', 'CFEE') and net_amount_dollars <> 0
 ),
 
@@ -50,8 +51,6 @@ commissions as (
         and charged_orders.order_id = order_legs.order_id
 ),
 
--- A fee row that names a symbol belongs to the fills of the last trading date on or
--- before its own: brokers post it a day later.
 lanes as (
     select distinct
         account_name,
@@ -70,14 +69,7 @@ charged_days as (
     inner join activities
         on lanes.account_name = activities.account_name and lanes.symbol = activities.symbol
     cross join lateral (
-        select traded_legs.leg_started_at
-        from traded_legs
-        where
-            traded_legs.account_name = activities.account_name
-            and traded_legs.symbol = activities.symbol
-            and traded_legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
-        order by traded_legs.leg_started_at desc
-        limit 1
+        {{ last_trade_before('traded_legs', 'activities', 'activities.charged_until_at') }}
     ) as last_trade
 ),
 
@@ -93,8 +85,7 @@ day_fees as (
     inner join traded_legs
         on charged_days.account_name = traded_legs.account_name
         and charged_days.symbol = traded_legs.symbol
-        and traded_legs.leg_started_at >= {{ new_york_instant('charged_days.trading_date', '00:00') }}
-        and traded_legs.leg_started_at < {{ new_york_instant('charged_days.trading_date + 1', '00:00') }}
+        and {{ is_on_trading_date('traded_legs.leg_started_at', 'charged_days.trading_date') }}
 ),
 
 unioned as (

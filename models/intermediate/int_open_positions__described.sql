@@ -20,18 +20,8 @@ derived as materialized (
     {{ derived_positions('legs') }}
 ),
 
--- Of all legs: the fill that opened a position may be the one that states no client id.
-sent_orders as (
-    select distinct
-        account_name,
-        order_id,
-        client_order_id
-    from legs
-    where order_id is not null
-),
-
 dispatched_orders as materialized (
-    {{ dispatched_orders('sent_orders') }}
+    {{ dispatched_orders('legs') }}
 ),
 
 dispatched as materialized (

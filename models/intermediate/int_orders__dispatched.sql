@@ -41,21 +41,11 @@ legs as (
 -- look up each in the tables that follow.
 with legs as (
     select * from {{ ref('int_legs__built') }}
-    where order_id is not null
 ),
 {%- endif %}
 
--- Of all fills of the order: one of them may be the one that states no client id.
-sent_orders as (
-    select distinct
-        account_name,
-        order_id,
-        client_order_id
-    from legs
-),
-
 dispatched as (
-    {{ dispatched_orders('sent_orders') }}
+    {{ dispatched_orders('legs') }}
 )
 
 select * from dispatched

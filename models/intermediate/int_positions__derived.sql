@@ -10,22 +10,11 @@
 {{ require_full_build() }}
 
 with legs as (
-    select * from {{ ref('int_legs__built') }}
-    where not is_open_position
-),
-
-legs_to_derive as (
-    {% if derives_some() -%}
-    select legs.*
-    from {{ ref('int_positions__touched') }} as touched
-    inner join legs on touched.position_id = legs.position_id
-    {%- else -%}
-    select * from legs
-    {%- endif %}
+    {{ legs_to_derive() }}
 ),
 
 derived as (
-    {{ derived_positions('legs_to_derive') }}
+    {{ derived_positions('legs') }}
 )
 
 select * from derived

@@ -6,20 +6,8 @@
     )
 }}
 
--- depends_on: {{ ref('int_positions__derived') }}
 with legs as (
-    select * from {{ ref('int_legs__built') }}
-    where not is_open_position
-),
-
-legs_to_derive as (
-    {% if derives_some() -%}
-    select legs.*
-    from {{ ref('int_positions__derived') }} as positions
-    inner join legs on positions.position_id = legs.position_id
-    {%- else -%}
-    select * from legs
-    {%- endif %}
+    {{ legs_to_derive() }}
 ),
 
 leg_days as (
@@ -27,7 +15,7 @@ leg_days as (
 ),
 
 valued as materialized (
-    {{ valued_leg_days('legs_to_derive', 'leg_days') }}
+    {{ valued_leg_days('legs', 'leg_days') }}
 ),
 
 found as (

@@ -5,7 +5,10 @@
 {{ config(materialized='view') }}
 
 with activities as (
-    select * from {{ ref('stg_alpaca__account_activities') }}
+    select
+        *,
+        {{ new_york_instant('activity_date + 1', '00:00') }} as charged_until_at
+    from {{ ref('stg_alpaca__account_activities') }}
     where activity_type in ('FEE', 'CFEE') and net_amount_dollars <> 0
 ),
 
@@ -16,6 +19,10 @@ orders as (
 
 legs as (
     select * from {{ ref('int_legs__built') }}
+),
+
+traded_legs as not materialized (
+    {{ charged_legs('legs') }}
 ),
 
 -- What int_fees__allocated gives to no position: a fee that names no symbol, or one that
@@ -32,13 +39,7 @@ unallocated as (
     from activities
     where
         not exists (
-            select 1 from legs
-            where
-                legs.account_name = activities.account_name
-                and legs.symbol = activities.symbol
-                and legs.leg_started_at < {{ new_york_instant('activities.activity_date + 1', '00:00') }}
-                and legs.moves = 'trade'
-                and legs.event_type <> 'OPENING'
+            {{ last_trade_before('traded_legs', 'activities', 'activities.charged_until_at') }}
         )
 
     union all

@@ -1,0 +1,9 @@
+{# The legs of the closed positions that a build derives: those that it touches, or all. #}
+{% macro legs_to_derive() %}
+select legs.*
+from {{ ref('int_legs__built') }} as legs
+{% if derives_some() -%}
+inner join {{ ref('int_positions__touched') }} as touched on legs.position_id = touched.position_id
+{% endif -%}
+where not legs.is_open_position
+{% endmacro %}
