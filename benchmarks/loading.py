@@ -19,13 +19,14 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from benchmarks.server import BenchmarkError
+from ingest.batch import EPOCH
 from ingest.generator import Plan
 from ingest.generator.bulk import DayOfMarks, events_by_day, marks_by_day
 from ingest.packing import copy_packed, packed
 from ingest.recording import parse_line
 from ingest.replay import BATCH_LINES
 from ingest.tables.instruments import Instruments
-from ingest.tables.marks import COLUMNS, EPOCH, QUOTE_ROW, TRADE_ROW, Days
+from ingest.tables.marks import COLUMNS, QUOTE_ROW, TRADE_ROW, Days
 from ingest.writer import Writer
 
 Columns = dict[str, np.ndarray[Any, Any]]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,11 +17,11 @@ from ingest.errors import ExcursionError
 from ingest.maintain import settle_fresh
 from ingest.migrate import require_migrated
 from ingest.outcome import Tally
+from ingest.parsing import parsed
 from ingest.recording import (
     Entry,
     Problem,
     TruncatedRecordingError,
-    parse_line,
     read_lines,
 )
 from ingest.writer import Writer
@@ -82,12 +80,12 @@ def replay(
     """
     require_migrated(connection)
     summary, started = Summary(), time.monotonic()
-    with _only_replay(connection, wait), _rare_garbage_collection():
+    with _only_replay(connection, wait):
         writer = Writer(connection, partial(_note, summary))
         reporter = _Reporter(progress, summary, started)
-        for batch in _parsed(_batches(paths)):
-            summary.tally += writer.write(batch)
-            summary.lines += len(batch)
+        for lines, batch in parsed(_batches(paths)):
+            summary.tally += writer.write_batch(batch)
+            summary.lines += lines
             reporter.report()
         _settle(connection, writer.touched_partitions)
     summary.seconds = time.monotonic() - started
@@ -114,48 +112,6 @@ def _batches(paths: Iterable[str]) -> Iterator[list[bytes]]:
             raise
         if batch:
             yield batch
-
-
-def _parsed(batches: Iterator[list[bytes]]) -> Iterator[list[Entry]]:
-    """Each batch as entries; the next one is parsed while the caller writes this one.
-
-    Parsing takes about as long as the server needs to store a batch, and the writer
-    waits for the server without holding up other threads. One batch ahead, so that
-    memory stays bounded.
-    """
-    with ThreadPoolExecutor(max_workers=1) as parser:
-        ahead: Future[list[Entry]] | None = None
-        try:
-            for lines in batches:
-                ready, ahead = ahead, parser.submit(_parse, lines)
-                if ready:
-                    yield ready.result()
-        except ExcursionError:
-            # A file cannot be read (on). What came before it is written first.
-            if ahead:
-                yield ahead.result()
-            raise
-        if ahead:
-            yield ahead.result()
-
-
-def _parse(lines: list[bytes]) -> list[Entry]:
-    return [parse_line(line) for line in lines]
-
-
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Look for cyclic garbage only once half a million objects are left over.
-
-    Entries and facts refer to each other in no cycle and are freed without the
-    collector; its searches among those of a batch took a third of the parsing time.
-    """
-    thresholds = gc.get_threshold()
-    gc.set_threshold(500_000, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 @contextmanager

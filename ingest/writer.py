@@ -15,13 +15,13 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from ingest.batch import Batch, of_entries
 from ingest.errors import ExcursionError
 from ingest.facts import (
     Activity,
     BrokerPosition,
     Execution,
     Fill,
-    Mark,
     OrderState,
     Recommendation,
     TradeEvent,
@@ -91,6 +91,10 @@ class Writer:
         return self._days.touched
 
     def write(self, entries: Sequence[Entry]) -> Tally:
+        """As write_batch, of entries that are not sorted yet."""
+        return self.write_batch(of_entries(entries))
+
+    def write_batch(self, batch: Batch) -> Tally:
         """Write a batch and commit; returns the counts of its Outcome.
 
         An entry that the database refuses is quarantined, the rest of its batch
@@ -98,14 +102,16 @@ class Writer:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                outcome = self._write_batch(entries)
+                outcome = self._write_once(batch)
             except psycopg2.errors.DeadlockDetected:
                 self._roll_back()
                 if attempt == ATTEMPTS:
                     raise
             except REFUSALS as error:
                 self._roll_back()
-                return self._write_halves(entries, str(error).partition("\n")[0])
+                return self._write_halves(
+                    batch.entries(), str(error).partition("\n")[0]
+                )
             except psycopg2.OperationalError as error:
                 reason = str(error).partition("\n")[0]
                 raise ExcursionError(
@@ -135,30 +141,25 @@ class Writer:
         self._instruments.forget()
         self._days.forget()
 
-    def _write_batch(self, entries: Sequence[Entry]) -> Outcome:
+    def _write_once(self, batch: Batch) -> Outcome:
         outcome = Outcome()
         by_type: defaultdict[type, list[Located]] = defaultdict(list)
-        observed: list[Mark] = []
-        symbols: set[tuple[str, str | None]] = set()
-        for entry in entries:
+        symbols = set(batch.observed.hints)
+        for entry in batch.others:
             if entry.problem is not None:
                 outcome.quarantine(entry, entry.problem.code, entry.problem.reason)
             elif not entry.facts:
                 outcome.skip()
             for fact in entry.facts:
-                if type(fact) is Mark:
-                    observed.append(fact)
-                    hint = "crypto" if entry.channel == "crypto_data" else None
+                by_type[type(fact)].append((entry, fact))
+                if isinstance(fact, NAMES_A_SYMBOL) and fact.symbol:
+                    hint = getattr(fact, "asset_class", None)
                     symbols.add((fact.symbol, hint))
-                else:
-                    by_type[type(fact)].append((entry, fact))
-                    if isinstance(fact, NAMES_A_SYMBOL) and fact.symbol:
-                        hint = getattr(fact, "asset_class", None)
-                        symbols.add((fact.symbol, hint))
         with self._connection.cursor() as cursor:
             cursor.execute(BEGIN, (WRITER_LOCK,))
             self._instruments.ensure(cursor, symbols)
-            marks.write(cursor, observed, self._instruments.ids, self._days, outcome)
+            ids = self._instruments.ids
+            marks.write(cursor, batch.observed, ids, self._days, outcome)
             self._write_facts(cursor, by_type, outcome)
             quarantine.write(cursor, outcome)
         self._connection.commit()

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from ingest.facts import Mark
+from ingest.batch import EPOCH, MICROSECOND, Columns, Observed
 from ingest.outcome import Outcome
 from ingest.packing import copy_packed, packed, row_of, unpacked
 from ingest.sql import statement
 
 COLUMNS = ("ts", "price", "bid", "ask", "symbol_id", "is_usable")
 
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 HOUR = 3_600 * 1_000_000
 DAY = 24 * HOUR
 
 # Stored marks are read to compare with a batch up to so many times as it holds itself.
 # Beyond, as where it is sparse and old, the server is asked about each mark.
 MOST_STORED = 4
-
-# Columns of one value per mark. Instants are microseconds since EPOCH, as PostgreSQL
-# sends them; bid and ask of a trade are NaN.
-Columns = dict[str, np.ndarray[Any, Any]]
 
 NOTHING: Columns = {
     "ts": np.empty(0, np.int64),
@@ -80,12 +74,12 @@ class Days:
 
 
 def write(
-    cursor: Cursor, marks: list[Mark], ids: dict[str, int], days: Days, outcome: Outcome
+    cursor: Cursor, marks: Observed, ids: dict[str, int], days: Days, outcome: Outcome
 ) -> None:
     """Store marks; of equal (symbol, instant, price) the tightest quote is kept."""
-    if not marks:
+    if not len(marks):
         return
-    sent = _columns(marks, ids)
+    sent = _with_ids(marks, ids)
     seen = np.unique(sent["ts"] // DAY).tolist()
     for day in seen:
         days.ensure(cursor, _midnight(day).date())
@@ -109,15 +103,11 @@ def write(
     outcome.count("mark", len(marks), written)
 
 
-def _columns(marks: list[Mark], ids: dict[str, int]) -> Columns:
-    symbols, instants, prices, bids, asks, _ = zip(*marks, strict=True)
-    return {
-        "ts": np.array([(instant - EPOCH) // MICROSECOND for instant in instants]),
-        "price": np.array(prices, dtype=float),
-        "bid": np.array(bids, dtype=float),
-        "ask": np.array(asks, dtype=float),
-        "symbol_id": np.array([ids[symbol] for symbol in symbols]),
-    }
+def _with_ids(marks: Observed, ids: dict[str, int]) -> Columns:
+    columns = dict(marks.columns)
+    known = np.array([ids[symbol] for symbol in marks.symbols])
+    columns["symbol_id"] = known[columns.pop("symbol")]
+    return columns
 
 
 def _stored(cursor: Cursor, sent: Columns, limits: dict[str, Any]) -> Columns:

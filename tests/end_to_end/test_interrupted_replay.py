@@ -20,10 +20,13 @@ ROUNDS = 4
 KILLS = 4
 
 #: The program in batches so small that a kill falls between or into any of dozens of
-#: transactions.
+#: transactions, most of them parsed by a process of its own, as those of a long
+#: recording.
 IN_SMALL_BATCHES = """
+import ingest.parsing
 import ingest.replay
 from ingest.cli import main
+ingest.parsing.LINES_PARSED_HERE = 4_000
 ingest.replay.BATCH_LINES = 1_000
 main()
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest import maintain
+from ingest.batch import as_columns
 from ingest.facts import Mark
 from ingest.outcome import Outcome
 from ingest.recording import parse_line
@@ -64,7 +65,7 @@ def record(
             price = round((bid + ask) / 2, 9)
             observed.append(Mark(chance.choice(names), at, price, bid, ask, True))
         with connection, connection.cursor() as cursor:
-            marks.write(cursor, observed, ids, days, Outcome())
+            marks.write(cursor, as_columns(observed, set()), ids, days, Outcome())
             # Else the server may count them up to ten seconds later.
             cursor.execute("select pg_stat_force_next_flush()")
 
