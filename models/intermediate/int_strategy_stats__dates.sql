@@ -6,7 +6,8 @@
 
 {% set asked = as_of_range() %}
 
-with positions as (
+-- Read more than once, and by its index each time.
+with positions as not materialized (
     select * from {{ ref('position_history') }}
     -- Of the others only the end was watched.
     where not is_opening_synthetic

@@ -3,7 +3,7 @@
     config(
         incremental_strategy='replace_dates',
         full_refresh=false,
-        post_hook='analyze {{ this }}'
+        post_hook='{{ analyze_anew(this) }}'
     )
 }}
 

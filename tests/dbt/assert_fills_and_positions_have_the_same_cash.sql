@@ -39,15 +39,25 @@ moves as (
     from {{ ref('stg_alpaca__openings') }}
 ),
 
+summed as (
+    select
+        account_name,
+        symbol,
+        sum(-signed_quantity * price) as moved_cash,
+        sum({{ var('dust_quantity') }} * price) as tolerance,
+        count(*) as move_count
+    from moves
+    group by account_name, symbol
+),
+
 moved as (
     select
-        moves.account_name,
-        moves.symbol,
-        sum(-moves.signed_quantity * moves.price * instruments.multiplier) as moved_dollars,
-        sum({{ var('dust_quantity') }} * moves.price * instruments.multiplier + 0.000000001) as tolerance_dollars
-    from moves
-    inner join instruments on moves.symbol = instruments.symbol
-    group by moves.account_name, moves.symbol
+        summed.account_name,
+        summed.symbol,
+        summed.moved_cash * instruments.multiplier as moved_dollars,
+        summed.tolerance * instruments.multiplier + summed.move_count * 0.000000001 as tolerance_dollars
+    from summed
+    inner join instruments on summed.symbol = instruments.symbol
 ),
 
 open_positions as (

@@ -32,18 +32,17 @@ positions as (
 ),
 
 held as (
-    select distinct legs.event_id
+    select legs.event_id
     from legs
     inner join positions on legs.position_id = positions.id
 )
 
 select executions.*
 from executions
-left join held on executions.event_id = held.event_id
 left join {{ ref('int_lanes__unclaimed') }} as unclaimed
     on executions.account_name = unclaimed.account_name and executions.symbol = unclaimed.symbol
 where
-    held.event_id is null
+    not exists (select 1 from held where held.event_id = executions.event_id)
     -- What arrives while the tests run is the next build's.
     and unclaimed.symbol is null
     and abs(executions.signed_quantity) >= {{ var('dust_quantity') }}

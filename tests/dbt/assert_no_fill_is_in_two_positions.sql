@@ -8,18 +8,27 @@ with legs as (
     where event_type in ('FILL', 'OPENING')
 ),
 
-counted as (
-    select
-        event_id,
-        count(*) as leg_count,
-        count(distinct part) as part_count,
-        count(distinct position_id) as position_count,
-        bool_and(case part when 1 then quantity_after = 0 else quantity_after = signed_quantity end) as is_cut_at_zero
+-- Nearly all are in one: what follows need not look at them.
+repeated as (
+    select event_id
     from legs
     group by event_id
+    having count(*) > 1
+),
+
+counted as (
+    select
+        legs.event_id,
+        count(*) as leg_count,
+        count(distinct legs.part) as part_count,
+        count(distinct legs.position_id) as position_count,
+        bool_and(
+            case legs.part when 1 then legs.quantity_after = 0 else legs.quantity_after = legs.signed_quantity end
+        ) as is_cut_at_zero
+    from repeated
+    inner join legs on repeated.event_id = legs.event_id
+    group by legs.event_id
 )
 
 select * from counted
-where
-    leg_count > 1
-    and not (leg_count = 2 and part_count = 2 and position_count = 2 and is_cut_at_zero)
+where not (leg_count = 2 and part_count = 2 and position_count = 2 and is_cut_at_zero)

@@ -11,7 +11,11 @@ with fills as (
 
 chained as (
     select
-        *,
+        account_name,
+        order_id,
+        event_id,
+        symbol,
+        executed_at,
         cumulative_quantity - quantity as total_before,
         coalesce(
             lag(cumulative_quantity) over (
