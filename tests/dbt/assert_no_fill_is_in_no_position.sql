@@ -42,7 +42,10 @@ from executions
 left join {{ ref('int_lanes__unclaimed') }} as unclaimed
     on executions.account_name = unclaimed.account_name and executions.symbol = unclaimed.symbol
 where
-    not exists (select 1 from held where held.event_id = executions.event_id)
+    not exists (
+        select 1 from held
+        where held.event_id = executions.event_id
+    )
     -- What arrives while the tests run is the next build's.
     and unclaimed.symbol is null
     and abs(executions.signed_quantity) >= {{ var('dust_quantity') }}
