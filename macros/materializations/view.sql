@@ -8,7 +8,9 @@
 {% materialization view, adapter='postgres' %}
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set source_comment = 'dbt: ' ~ local_md5(sql) -%}
+    {#- Without the database's name: the views of a copy, or of one renamed, stand too. -#}
+    {%- set unnamed = sql | replace('"' ~ target.dbname ~ '".', '') -%}
+    {%- set source_comment = 'dbt: ' ~ local_md5(unnamed) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

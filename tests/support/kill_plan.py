@@ -38,7 +38,7 @@ def steps() -> dict[str, tuple[Any, str, str]]:
         "read": (Spool, "read", "after"),
         "marks_inserted": (marks, "write", "after"),
         "inserted": (quarantine, "write", "after"),
-        "committed": (Writer, "_write_batch", "after"),
+        "committed": (Writer, "_write_once", "after"),
         "cursor_written": (Path, "rename", "before"),
         "cursor_saved": (files, "save_cursor", "after"),
         "row_caught_up": (CatchUp, "_spool", "after"),

@@ -15,6 +15,7 @@ import os
 import selectors
 import signal
 import sys
+import traceback
 from typing import Any
 
 
@@ -74,6 +75,11 @@ def start(order: dict[str, Any], descriptors: tuple[int, int]) -> None:
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(bool(error.code))
+        if isinstance(error.code, str):
+            sys.stderr.write(f"{error.code}\n")
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
