@@ -38,8 +38,9 @@ EXCURSION_ROW = row_of(position="i4", mfe="i8", mfe_at="i8", mae="i8", mae_at="i
 NUMBERED = """
     create temp table numbered as
     select position_id, (row_number() over (order by position_id))::integer as position
-    from analytics_intermediate.int_positions__derived
-    where not is_open
+    from analytics_intermediate.int_legs__built
+    where not is_open_position
+    group by position_id
 """
 
 LEGS = """
