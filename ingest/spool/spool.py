@@ -19,6 +19,7 @@ from ingest.spool.problems import Problems
 from ingest.spool.segments import (
     PIECE_BYTES,
     SMALL_PIECE_BYTES,
+    SegmentReader,
     SegmentWriter,
     piece_end,
 )
@@ -97,12 +98,12 @@ class Spool:
         self._is_hurried = False
         self._is_closing = False
         self._sizes: dict[int, int] = {}  # durable bytes of each segment, ascending
+        self._growing = 1  # the segment that lines are added to; those before are whole
         self._groups = Groups()
 
         # The reader's: also taken by close(), so that no file is touched after it.
         self._reader_lock = threading.Lock()
-        self._descriptor: int | None = None
-        self._descriptor_segment = 0
+        self._reader = SegmentReader(folder)
         self._is_closed = False
 
         self._open(on_damage)
@@ -111,6 +112,7 @@ class Spool:
         self._appended = self._durable = left
         self._consumed = 0
         self._writer = SegmentWriter(folder, self._last_end(), segment_bytes)
+        self._growing = self._writer.end.segment
         self._thread = threading.Thread(
             target=self._commit_forever, name="spool", daemon=True
         )
@@ -241,6 +243,7 @@ class Spool:
             start += len(piece)
             with self._lock:
                 self._sizes[end.segment] = end.offset
+                self._growing = self._writer.end.segment
                 self._groups.add(end, since)
                 self._durable += len(piece)
                 self._changed.notify_all()
@@ -266,9 +269,9 @@ class Spool:
             with self._lock:
                 available = self._sizes[start.segment] - start.offset
             try:
-                data = self._read_lines(start, max(1, max_bytes), available)
+                data = self._reader.read(start, max(1, max_bytes), available)
             except OSError as error:
-                self._close_segment()
+                self._reader.close()
                 path = files.segment_path(self._folder, start.segment)
                 raise ExcursionError(
                     f"cannot read the spool's {path}: {error.strerror}; make it"
@@ -290,28 +293,6 @@ class Spool:
                 return True
         return False
 
-    def _read_lines(self, start: Position, max_bytes: int, available: int) -> bytes:
-        if self._descriptor is None or self._descriptor_segment != start.segment:
-            self._close_segment()
-            path = files.segment_path(self._folder, start.segment)
-            self._descriptor = os.open(path, os.O_RDONLY)
-            self._descriptor_segment = start.segment
-        size = min(max_bytes, available)
-        data = os.pread(self._descriptor, size, start.offset)
-        end = data.rfind(b"\n") + 1
-        while not end:  # a line longer than max_bytes: it alone
-            if len(data) < size or size == available:
-                raise OSError(0, "it is shorter than what was written to it")
-            size = min(2 * size, available)
-            data = os.pread(self._descriptor, size, start.offset)
-            end = data.find(b"\n") + 1
-        return data[:end]
-
-    def _close_segment(self) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
-
     def rewind(self) -> None:
         """The next read starts at the first line that is not done."""
         with self._reader_lock, self._lock:
@@ -327,19 +308,11 @@ class Spool:
         with self._reader_lock:
             if self._is_closed or end <= self._cursor:
                 return
-            try:
-                files.save_cursor(self._folder, end)
-            except OSError as error:
-                self._problems.report(
-                    "cursor",
-                    f"the spool's cursor cannot be saved: {error.strerror}"
-                    f" ({self._folder}); after a restart lines are read again",
-                )
-            else:
-                self._problems.report("cursor", None)
-            # Also without a saved cursor, as room may be what it lacks: a cursor into
-            # a deleted segment means the oldest that there is.
+            end = self._past_whole(end)
+            # First, as room may be what the cursor lacks. Killed between the two, the
+            # old cursor points into a deleted segment: that means the oldest there is.
             self._delete_behind(end)
+            self._save_cursor(end)
             with self._lock:
                 self._cursor = end
                 self._position = max(self._position, end)
@@ -350,7 +323,32 @@ class Spool:
                 self._consumed = self._durable - stored
                 self._changed.notify_all()
 
+    def _past_whole(self, end: Position) -> Position:
+        """The next segment's start for the end of one that nothing is added to.
+
+        Else the last one would stay until there is a next one, for which a full disk
+        has no room.
+        """
+        with self._lock:
+            is_whole = end.segment < self._growing
+            if is_whole and end.offset == self._sizes[end.segment]:
+                return Position(end.segment + 1, 0)
+        return end
+
+    def _save_cursor(self, end: Position) -> None:
+        try:
+            files.save_cursor(self._folder, end)
+        except OSError as error:
+            self._problems.report(
+                "cursor",
+                f"the spool's cursor cannot be saved: {error.strerror}"
+                f" ({self._folder}); after a restart lines are read again",
+            )
+        else:
+            self._problems.report("cursor", None)
+
     def _delete_behind(self, cursor: Position) -> None:
+        self._reader.leave(cursor.segment)
         with self._lock:
             behind = [number for number in self._sizes if number < cursor.segment]
         for number in behind:
@@ -372,7 +370,7 @@ class Spool:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._close_segment()
+            self._reader.close()
         lost = self._appended - self._durable
         if lost:
             self._problems.last_words(

@@ -80,6 +80,28 @@ def test_a_full_disk_drops_nothing_and_is_said_once(small_disk: Path) -> None:
         assert not spool.is_full and spool.depth_bytes == 0
 
 
+def test_a_disk_full_of_what_is_done_is_freed(small_disk: Path) -> None:
+    """Also where the last segment has it all, and there is no room to begin another."""
+    said: list[str | None] = []
+    with Spool(
+        small_disk / "spool", segment_bytes=100_000, on_problem=said.append
+    ) as spool:
+        spool.append(b"x" * 1000 + b"\n" + b"y" * 900_000 + b"\n")
+        assert spool.flush(10)
+        spool.append(b"z" * 300_000 + b"\n")
+        until(lambda: bool(said))
+        for line in (b"x" * 1000, b"y" * 900_000):
+            batch = spool.read(1000, 0)
+            assert batch is not None and batch.lines == [line]
+            spool.done(batch.end)
+        batch = spool.read(1000, 10)
+        assert batch is not None and batch.lines == [b"z" * 300_000]
+        spool.done(batch.end)
+        assert spool.depth_bytes == 0
+        assert said[-1] is None and len(said) == 2
+        assert segments(small_disk / "spool") == []
+
+
 def test_a_half_written_tail_is_cut_before_the_next_attempt(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.spool import Batch, DamagedTail, Position, Spool, files
-from tests.support.spools import read_all
+from tests.support.spools import read_all, segments
 
 
 @pytest.fixture
@@ -154,6 +154,24 @@ def test_missing_and_empty_segments_are_passed_over(folder: Path) -> None:
         spool.append(b"e\n")
         assert read_all(spool) == [b"c", b"d", b"e"]
         assert (folder / "123456790.jsonl").exists()
+
+
+def test_a_full_segment_from_before_is_freed_and_a_new_life_begins_anew(
+    folder: Path,
+) -> None:
+    make(folder, [b"a", b"b"], segment_bytes=4)
+    with Spool(folder, segment_bytes=4) as spool:
+        batch = spool.read(100, 0)
+        assert batch is not None and batch.lines == [b"a", b"b"]
+        spool.done(batch.end)
+        assert segments(folder) == [] and spool.depth_bytes == 0
+    # The cursor is behind all that there was: it must not hide what comes.
+    with Spool(folder, segment_bytes=4) as spool:
+        assert spool.read(100, 0) is None
+        spool.append(b"c\n")
+        assert read_all(spool) == [b"c"]
+    with Spool(folder, segment_bytes=4) as spool:
+        assert read_all(spool) == [b"c"]
 
 
 class Model:
