@@ -11,7 +11,7 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
@@ -26,7 +26,9 @@ LINES_PARSED_HERE = 60_000
 _LENGTH_BYTES = 8
 
 
-def parsed(batches: Iterator[list[bytes]]) -> Iterator[tuple[int, Batch]]:
+def parsed(
+    batches: Iterator[list[bytes]],
+) -> Generator[tuple[int, Batch], None, None]:
     """Each batch with the number of its lines; the next is parsed in the meantime.
 
     One batch ahead, so that memory stays bounded. An error of ``batches`` is raised
@@ -77,7 +79,8 @@ class _Parser:
     def _send(self, lines: Sequence[bytes]) -> None:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                # Not what the user's own folder holds: a json.py there is not ours.
+                [sys.executable, "-P", "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # Ctrl-C is for the writer, which ends it.

@@ -1,15 +1,16 @@
 {#
     The dates that strategy_stats was asked for: the first and the last, as texts; none
-    where no variable names one.
+    where no variable names one. A range may be named by the environment too: other
+    variables than last time make dbt read the whole project again, which programs avoid.
 #}
 {% macro as_of_range() %}
     {{- return(adapter.dispatch("as_of_range")()) -}}
 {% endmacro %}
 
 {% macro default__as_of_range() -%}
-    {%- set one = var('as_of_date', none) -%}
-    {%- set first = var('as_of_date_from', none) -%}
-    {%- set last = var('as_of_date_until', none) -%}
+    {%- set one = var('as_of_date') -%}
+    {%- set first = var('as_of_date_from') or env_var('EXCURSION_AS_OF_DATE_FROM', '') -%}
+    {%- set last = var('as_of_date_until') or env_var('EXCURSION_AS_OF_DATE_UNTIL', '') -%}
     {%- if one and (first or last) -%}
         {{ exceptions.raise_compiler_error(
             "as_of_date is one date, as_of_date_from and as_of_date_until are a range: give one or the other"

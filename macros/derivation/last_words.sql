@@ -52,6 +52,7 @@ last_words as (
     select
         rooted.root_event_id,
         superseding.*,
+        superseding.kind = 'bust' as is_bust,
         row_number() over (
             partition by rooted.root_event_id
             order by

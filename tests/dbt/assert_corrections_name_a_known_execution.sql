@@ -4,7 +4,7 @@
 -- A returned row is a bust or correction whose execution is not known.
 {{ config(severity='warn') }}
 
-with fills as (
+with fills as not materialized (
     select * from {{ ref('stg_alpaca__fills') }}
 ),
 

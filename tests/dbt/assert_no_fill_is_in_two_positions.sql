@@ -3,7 +3,7 @@
 -- Why: a fill counted twice makes money out of nothing.
 -- A returned row is a fill that is in more than one position without crossing zero, or
 -- twice in one.
-with legs as (
+with legs as not materialized (
     select * from {{ ref('int_legs__built') }}
     where event_type in ('FILL', 'OPENING')
 ),

@@ -53,15 +53,13 @@ def _contents(database: Database) -> dict[str, str]:
 
 @pytest.fixture
 def replayed(server: Server, tmp_path: Path) -> dict[str, str]:
-    database = server.create()
     recording = tmp_path / "recording.jsonl"
     recording.write_bytes(b"".join(generate(_plan())))
-    replay(database, [recording], tmp_path)
-    rows = _contents(database)
-    unusable = database.query("select count(*) from raw.marks where not is_usable")
-    assert unusable > [(100,)]
-    server.drop(database)
-    return rows
+    with server.created() as database:
+        replay(database, [recording], tmp_path)
+        unusable = database.query("select count(*) from raw.marks where not is_usable")
+        assert unusable > [(100,)]
+        return _contents(database)
 
 
 @pytest.mark.parametrize("way", ["at once", "day by day", "fresh"])

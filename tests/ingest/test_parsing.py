@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,12 +40,13 @@ STRANGE = [
 
 #: A parent that starts the other process, says so and waits to be killed.
 PARENT = """
-import time
+import os, pathlib, time
 from ingest import parsing
 parsing.LINES_PARSED_HERE = 0
 batches = parsing.parsed(iter([[b"1"], [b"2"], [b"3"]]))
 next(batches), next(batches)
-print(batches.gi_frame.f_locals["parser"]._process.pid, flush=True)
+me = os.getpid()
+print(pathlib.Path(f"/proc/{me}/task/{me}/children").read_text(), flush=True)
 time.sleep(60)
 """
 
@@ -55,6 +55,20 @@ time.sleep(60)
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second batch on."""
     monkeypatch.setattr(parsing, "LINES_PARSED_HERE", 1)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that parsing starts."""
+    processes: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
+        processes.append(popen(*arguments, **named))
+        return processes[-1]
+
+    monkeypatch.setattr(parsing.subprocess, "Popen", start)
+    return processes
 
 
 def content(found: Batch) -> list[Any]:
@@ -95,11 +109,12 @@ def test_what_came_before_an_error_of_the_file_comes_first() -> None:
     assert counts == [1, 2, 3]
 
 
-def test_where_the_other_process_dies_it_says_what_to_do() -> None:
-    sent: list[list[bytes]] = [[b"1"], [b"2"], [b"3"], [b"4"]]
-    found = parsing.parsed(iter(sent))
+def test_where_the_other_process_dies_it_says_what_to_do(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
+    found = parsing.parsed(iter([[b"1"], [b"2"], [b"3"], [b"4"]]))
     next(found), next(found)
-    os.kill(child_of(found), signal.SIGKILL)
+    started[0].kill()
     with pytest.raises(ExcursionError, match="run again, nothing is written twice"):
         list(found)
 
@@ -116,22 +131,26 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     eventually(lambda: is_running(child), False)
 
 
-def test_it_is_ended_where_nobody_reads_on() -> None:
+def test_it_is_ended_where_nobody_reads_on(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
     found = parsing.parsed(iter([[b"1"], [b"2"], [b"3"]]))
     next(found), next(found)
-    child = child_of(found)
-    found.close()  # type: ignore[attr-defined]
-    assert not is_running(child)
+    assert started[0].poll() is None
+    found.close()
+    assert started[0].poll() is not None
 
 
-def child_of(found: Any) -> int:
-    process: subprocess.Popen[bytes] = found.gi_frame.f_locals["parser"]._process
-    return process.pid
+def test_a_module_of_the_folder_it_runs_in_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert len(list(parsing.parsed(iter([[b"1"], [b"2"], [b"3"]])))) == 3
 
 
 def is_running(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False

@@ -108,13 +108,10 @@ def smallest_failing(server: Server, lane: Lane, folder: Path) -> tuple[Lane, st
             replace(shorter, number=n, symbol_number=None)
             for n, shorter in enumerate((lane, *_shorter(lane)))
         ]
-        database = server.create()
-        try:
+        with server.created() as database:
             replay(database, _lines(candidates), folder)
             dbt.build(database, MARTS, data_tests=False)
             failing = mismatches(database, candidates)
-        finally:
-            server.drop(database)
         if 0 not in failing:
             return lane, f"{told} (not on its own: together with other lanes only)"
         told = "\n".join(failing.pop(0))

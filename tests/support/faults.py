@@ -300,6 +300,21 @@ FAULTS = {
         from raw.account_activities
         where activity_type = 'OPEXP'
     """,
+    "fills_constraints_hold": """
+        alter table raw.fills drop constraint fills_kind_known;
+        alter table raw.fills
+        add constraint fills_kind_known check (kind <> '') not valid
+    """,
+    "instruments_constraints_hold": """
+        alter table raw.instruments drop constraint instruments_pkey cascade
+    """,
+    "alpaca_event_dedupe_constraints_hold": """
+        alter table raw.alpaca_event_dedupe drop constraint alpaca_event_dedupe_pkey
+    """,
+    "orders_constraints_hold": "alter table raw.orders drop constraint orders_pkey",
+    "quarantine_constraints_hold": """
+        alter table raw.quarantine drop constraint quarantine_pkey
+    """,
     "assert_quarantine_is_empty": """
         insert into raw.quarantine (reason_code, reason, message, message_hash)
         values ('malformed', 'not JSON', '{', 'hash')
