@@ -1,47 +1,88 @@
-"""Every dbt data test becomes an asset check, singular tests over many models too."""
+"""Checks that look beyond the models: at the broker's word, and at a month of days."""
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: Dagster reads the types of the arguments.
+from decimal import Decimal
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetKey,
+    Config,
+    MetadataValue,
+    TableColumn,
+    TableMetadataValue,
+    TableRecord,
+    TableSchema,
+    asset_check,
+)
+from pydantic import Field
 
+from orchestration.database import connected, query
+from orchestration.project import variable
+from orchestration.settings import COVERAGE_VARIABLE, min_coverage_pct
 
-def load_manifest(path: Path) -> Mapping[str, Any]:
-    """Read a manifest and attach its loose tests.
-
-    dbt attaches a generic test to the model whose YAML names it. A singular test has
-    no such model, and dagster-dbt makes a check of it only where it reads just one.
-    """
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for node in manifest["nodes"].values():
-        if node["resource_type"] == "test" and not node.get("attached_node"):
-            node["attached_node"] = attachment(manifest, node["unique_id"])
-    return manifest
-
-
-def attachment(manifest: Mapping[str, Any], test_id: str) -> str | None:
-    """The node whose check a test is: of those it reads, the one built last.
-
-    Built last is the one with the most ancestors. Of raw tables, one that a model
-    reads, because others take no checks. Then by name, so that a check does not move
-    from one asset to another.
-    """
-
-    def rank(node: str) -> tuple[int, bool, str]:
-        children = manifest["child_map"].get(node, [])
-        is_read = any(child.startswith("model.") for child in children)
-        return len(_ancestors(manifest, node)), is_read, node
-
-    return max(manifest["parent_map"].get(test_id, []), key=rank, default=None)
+MISMATCH = TableSchema(
+    [
+        TableColumn(name, "text")
+        for name in ("account_name", "symbol", "derived_qty", "broker_qty")
+    ]
+)
 
 
-def _ancestors(manifest: Mapping[str, Any], node: str) -> set[str]:
-    found: set[str] = set()
-    left = [node]
-    while left:
-        parents = set(manifest["parent_map"].get(left.pop(), ())) - found
-        found |= parents
-        left.extend(parents)
-    return found
+@asset_check(
+    asset=AssetKey(["active_positions"]),
+    description="The open quantity of each account and symbol is what the broker last"
+    " said, unless it was traded since.",
+)
+def open_positions_are_the_brokers() -> AssetCheckResult:
+    # A double would be 1e-08 too, but compared as a decimal it is exact.
+    dust = Decimal(str(variable("dust_quantity")))
+    with connected() as connection:
+        rows = query(connection, "open_quantities", {"dust": dust})
+        [(stated,)] = query(connection, "broker_positions_count")
+    records = [
+        TableRecord(dict(zip((c.name for c in MISMATCH.columns), row, strict=True)))
+        for row in rows
+    ]
+    return AssetCheckResult(
+        passed=not rows,
+        description=f"{len(rows)} of them differ"
+        if stated
+        else "nothing was compared: no ingester has told what the broker holds",
+        metadata={
+            "broker positions": MetadataValue.int(stated),
+            "differences": MetadataValue.int(len(rows)),
+            "which": TableMetadataValue(records, MISMATCH),
+        },
+    )
+
+
+class Coverage(Config):
+    """The least share of recommended entries that must carry their features."""
+
+    min_coverage_pct: float = Field(
+        default_factory=min_coverage_pct,
+        ge=0,
+        le=100,
+        description=f"In percent; the default is that of {COVERAGE_VARIABLE}, or 95.",
+    )
+
+
+@asset_check(
+    asset=AssetKey(["feature_coverage"]),
+    description="Of the entries that the dispatcher recommended in the last 30 trading"
+    " dates, enough carry the features that they were recommended by.",
+)
+def features_cover_the_last_30_dates(config: Coverage) -> AssetCheckResult:
+    with connected() as connection:
+        [(recommended, featured, first, last)] = query(connection, "feature_coverage")
+    least = Decimal(str(config.min_coverage_pct))
+    enough = featured * 100 >= least * recommended
+    pct = f"{Decimal(featured) * 100 / recommended:.1f} %" if recommended else "none"
+    return AssetCheckResult(
+        passed=bool(enough),
+        severity=AssetCheckSeverity.WARN,
+        description=f"{featured:,} of {recommended:,} recommended entries carry their"
+        f" features ({pct}; at least {least} %)",
+        metadata={"first date": first or "-", "last date": last or "-"},
+    )

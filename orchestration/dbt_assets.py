@@ -1,24 +1,33 @@
 """The dbt project as assets: sources, seeds and models, with the tests as checks."""
 
-# Not `from __future__ import annotations`: Dagster reads the types of dbt_build's
-# arguments, and does not look texts up.
-import json
-from collections.abc import Iterator, Mapping
-from datetime import date
+# Not `from __future__ import annotations`: Dagster reads the types of the arguments,
+# and does not look texts up.
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetSpec, Config
+from dagster import (
+    AssetExecutionContext,
+    AssetSpec,
+    BackfillPolicy,
+)
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     DbtCliResource,
+    DbtProject,
     dbt_assets,
 )
-from pydantic import Field
 
-from orchestration.checks import load_manifest
-from orchestration.manifest import target_path
+from orchestration import dbt_runs, partitions
+from orchestration.attachments import load_manifest
+from orchestration.freshness import POLICIES
 from orchestration.project import DBT_PROJECT
+
+#: The one model that is computed for a date.
+PARTITIONED = "strategy_stats"
+
+#: Tests of the generic tests, on literal rows: checks of no asset.
+OF_NO_ASSET = "fqn:*_finds_*"
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -28,6 +37,16 @@ class FolderTranslator(DagsterDbtTranslator):
     the schema that ``ingest`` owns.
     """
 
+    def get_asset_spec(
+        self,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        policy = POLICIES.get(spec.key.to_user_string())
+        return spec.replace_attributes(freshness_policy=policy) if policy else spec
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         match dbt_resource_props["resource_type"]:
             case "source":
@@ -36,6 +55,11 @@ class FolderTranslator(DagsterDbtTranslator):
                 return "seeds"
         folder: str = dbt_resource_props["fqn"][1]
         return folder
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        # Who to ask: those who watch the ingester, or those who watch the models.
+        is_raw = dbt_resource_props["resource_type"] == "source"
+        return ["team:ingest"] if is_raw else ["team:models"]
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         # The default appends the model's whole SQL, which buries the sentence that
@@ -52,50 +76,31 @@ TRANSLATOR = FolderTranslator(
 MANIFEST = load_manifest(DBT_PROJECT.manifest_path)
 
 
-class BuildConfig(Config):
-    """What a run may be told.
-
-    A run by hand needs none of it.
-    """
-
-    as_of_date: str | None = Field(
-        default=None,
-        description="Trading date (New York, YYYY-MM-DD) that strategy_stats is"
-        " computed for. Left out: the trading date of the newest exit.",
-    )
-
-
-def build_arguments(as_of_date: str | None) -> list[str]:
-    """Arguments of dbt for a date, or for dbt's own choice of it.
-
-    Raises:
-        ValueError: It is not a date.
-    """
-    # Unit tests try the SQL on made-up rows: nothing that a night could change.
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if as_of_date:
-        variables = {"as_of_date": date.fromisoformat(as_of_date).isoformat()}
-        arguments += ["--vars", json.dumps(variables)]
-    return arguments
+@dbt_assets(
+    manifest=MANIFEST,
+    project=DBT_PROJECT,
+    dagster_dbt_translator=TRANSLATOR,
+    name="positions",
+    exclude=f"{PARTITIONED} {OF_NO_ASSET}",
+)
+def positions(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    """All but the statistics: what is new is derived and tested."""
+    yield from dbt_runs.build(context, dbt)
 
 
 @dbt_assets(
     manifest=MANIFEST,
     project=DBT_PROJECT,
     dagster_dbt_translator=TRANSLATOR,
-    name="dbt_build",
+    name="statistics",
+    select=PARTITIONED,
+    partitions_def=partitions.DATES,
+    # dbt computes a range of dates in one pass.
+    backfill_policy=BackfillPolicy.single_run(),
 )
-def dbt_build(
-    context: AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
-) -> Iterator[Any]:
-    """Build and test what was selected; a failed test stops what depends on it."""
-    yield from dbt.cli(
-        build_arguments(config.as_of_date),
-        context=context,
-        # One folder for all runs, which come one at a time: dagster-dbt's choice is a
-        # new one of some megabytes for each, and nobody removes it.
-        target_path=target_path() / "dagster",
-    ).stream()
+def statistics(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    """strategy_stats of one date or of each date of a range."""
+    yield from dbt_runs.build(context, dbt, partitions.asked(context))
 
 
 def source_assets() -> list[AssetSpec]:

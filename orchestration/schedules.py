@@ -5,36 +5,36 @@ from __future__ import annotations
 from dagster import (
     AssetSelection,
     DefaultScheduleStatus,
-    RunConfig,
+    JobDefinition,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
     define_asset_job,
 )
 
-from orchestration.dbt_assets import BuildConfig, dbt_build
+from orchestration.dbt_assets import statistics
+from orchestration.full_refresh import full_refresh
+from orchestration.old_runs import old_runs
 from orchestration.trading_dates import trading_date_of
-
-#: Tag of a scheduled run, to find the run of a date by.
-AS_OF_DATE_TAG = "excursion/as_of_date"
 
 nightly_stats = define_asset_job(
     "nightly_stats",
-    # With the checks of the raw tables, which belong to no asset that is built here:
-    # all that dbt has is then selected, and dagster-dbt need not name each piece.
-    selection=AssetSelection.assets(dbt_build) | AssetSelection.checks(dbt_build),
+    # With the checks of the raw tables, which belong to no asset that is built here.
+    selection=AssetSelection.all() | AssetSelection.all_asset_checks(),
     description="Builds and tests everything, strategy_stats for one trading date.",
+)
+
+past_stats = define_asset_job(
+    "past_stats",
+    selection=AssetSelection.assets(statistics) | AssetSelection.checks(statistics),
+    description="strategy_stats of past dates again, from the positions as they are.",
 )
 
 
 def request_stats(context: ScheduleEvaluationContext) -> RunRequest:
     """A run for the date of the schedule, however late the run itself starts."""
     as_of_date = trading_date_of(context.scheduled_execution_time).isoformat()
-    config = BuildConfig(as_of_date=as_of_date)
-    return RunRequest(
-        run_config=RunConfig(ops={dbt_build.op.name: config}),
-        tags={AS_OF_DATE_TAG: as_of_date},
-    )
+    return RunRequest(run_key=as_of_date, partition_key=as_of_date)
 
 
 nightly_stats_schedule = ScheduleDefinition(
@@ -46,5 +46,23 @@ nightly_stats_schedule = ScheduleDefinition(
     execution_timezone="UTC",
     execution_fn=request_stats,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Every night at 02:00 UTC, for the New York date that is ending.",
+    description="Every night at 02:00 UTC, for the New York date that is ending. Nights"
+    " that were missed, five at most, are caught up at the next start.",
 )
+
+
+def dateless(job: JobDefinition, cron_schedule: str, when: str) -> ScheduleDefinition:
+    """A schedule of a job that is the same whenever it runs."""
+    return ScheduleDefinition(
+        name=f"{job.name}_schedule",
+        job=job,
+        cron_schedule=cron_schedule,
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=f"{when} UTC.",
+    )
+
+
+# When no stock or option trades, and the night's run is long done.
+full_refresh_schedule = dateless(full_refresh, "0 8 * * 0", "Every Sunday at 08:00")
+old_runs_schedule = dateless(old_runs, "0 7 * * *", "Every day at 07:00")

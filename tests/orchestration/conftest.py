@@ -55,10 +55,12 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dagster_home(tmp_path: Path) -> Path:
-    """An instance's folder with the project's settings."""
+    """An instance's folder with the project's settings, made as `make dev` makes it."""
+    from scripts.dev import write_settings
+
     home = tmp_path / "dagster"
     home.mkdir()
-    shutil.copy(ROOT / "orchestration" / "dagster.yaml", home)
+    write_settings(home)
     return home
 
 

@@ -110,23 +110,109 @@ def test_every_asset_has_a_description(definitions: Definitions) -> None:
     assert bare == []
 
 
-def test_the_job_builds_everything(definitions: Definitions) -> None:
+def test_every_asset_has_an_owner(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
 
-    layer = definitions.resolve_job_def("nightly_stats").asset_layer
+    owners = {
+        (graph.get(key).group_name == "raw", tuple(graph.get(key).owners))
+        for key in graph.get_all_asset_keys()
+    }
 
-    assert layer.executable_asset_keys == graph.materializable_asset_keys
+    assert owners == {(True, ("team:ingest",)), (False, ("team:models",))}
 
 
-def test_the_schedule(definitions: Definitions) -> None:
-    [schedule] = definitions.schedules or []
+def test_what_must_be_fresh(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
 
-    assert isinstance(schedule, ScheduleDefinition)
-    assert schedule.name == "nightly_stats_schedule"
-    assert schedule.job_name == "nightly_stats"
-    assert schedule.cron_schedule == "0 2 * * *"
-    assert schedule.execution_timezone == "UTC"
-    assert schedule.default_status is DefaultScheduleStatus.RUNNING
+    policies = {
+        key.to_user_string(): type(policy).__name__
+        for key in graph.get_all_asset_keys()
+        if (policy := graph.get(key).freshness_policy)
+    }
+
+    assert policies == {
+        "alpaca/heartbeats": "TimeWindowFreshnessPolicy",
+        "alpaca/marks": "CronFreshnessPolicy",
+        "position_history": "CronFreshnessPolicy",
+        "strategy_stats": "CronFreshnessPolicy",
+    }
+
+
+def test_one_model_is_computed_for_a_date(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    partitioned = [
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).partitions_def
+    ]
+
+    assert partitioned == ["strategy_stats"]
+
+
+def test_the_jobs(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    built = {
+        name: definitions.resolve_job_def(name).asset_layer.executable_asset_keys
+        for name in ("nightly_stats", "past_stats", "refresh_positions")
+    }
+
+    stats = {key for key in graph.materializable_asset_keys if "stats" in key.path[-1]}
+    assert built == {
+        "nightly_stats": graph.materializable_asset_keys,
+        "past_stats": stats,
+        "refresh_positions": graph.materializable_asset_keys - stats,
+    }
+    assert definitions.resolve_job_def("full_refresh").name == "full_refresh"
+
+
+def test_the_schedules(definitions: Definitions) -> None:
+    found = [
+        (schedule.name, schedule.job_name, schedule.cron_schedule)
+        for schedule in definitions.schedules or []
+        if isinstance(schedule, ScheduleDefinition)
+        and schedule.execution_timezone == "UTC"
+        and schedule.default_status is DefaultScheduleStatus.RUNNING
+    ]
+
+    assert found == [
+        ("nightly_stats_schedule", "nightly_stats", "0 2 * * *"),
+        ("full_refresh_schedule", "full_refresh", "0 8 * * 0"),
+        ("old_runs_schedule", "old_runs", "0 7 * * *"),
+    ]
+
+
+def test_the_sensors(definitions: Definitions) -> None:
+    found = {
+        sensor.name: sensor.minimum_interval_seconds
+        for sensor in definitions.sensors or []
+    }
+
+    assert found == {
+        "refresh_positions_sensor": 60,
+        "raw_tables_sensor": 300,
+        "failed_runs_sensor": 30,
+    }
+
+
+def test_data_tests_block_what_is_downstream(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    open_ = {key.name for key in graph.asset_check_keys if not graph.get(key).blocking}
+
+    # Those that only warn, and those that look beyond the models.
+    assert open_ == {
+        "assert_broker_activities_are_interpreted",
+        "assert_closing_events_found_an_open_position",
+        "assert_corrections_name_a_known_execution",
+        "assert_exit_reason_texts_are_mapped",
+        "assert_orders_fill_without_a_hole",
+        "assert_quarantine_is_empty",
+        "assert_recommendations_kept_their_features",
+        "features_cover_the_last_30_dates",
+        "open_positions_are_the_brokers",
+    }
 
 
 def test_dagster_validates_what_pyproject_names() -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
+import pytest
 from dagster import Definitions
 
+from tests.support.dagster_dev import ask, dev, free_port, stop
 from tests.support.paths import ROOT
 from tests.support.postgres import Database
 
-#: Seconds until the page must be there: ten times what it takes.
-PATIENCE = 120.0
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 QUERY = """
 {
@@ -44,93 +37,77 @@ def test_dev_shows_the_assets_and_runs_the_schedule(
     with dev(environment, tmp_path / "dev.log") as address:
         page = urlopen(address).read()
         answer = ask(address, QUERY)
+        status, told = second(environment, tmp_path / "second.log")
 
+    assert status == 1
+    assert told.startswith(f"dev: Dagster runs on {home} already: ")
     assert b"<!doctype html>" in page.lower()
     shown = {"/".join(node["assetKey"]["path"]) for node in answer["assetNodes"]}
     keys = definitions.resolve_asset_graph().get_all_asset_keys()
     assert shown == {key.to_user_string() for key in keys}
     assert answer["schedulesOrError"]["results"] == [
-        {"name": "nightly_stats_schedule", "scheduleState": {"status": "RUNNING"}}
+        {"name": "full_refresh_schedule", "scheduleState": {"status": "RUNNING"}},
+        {"name": "nightly_stats_schedule", "scheduleState": {"status": "RUNNING"}},
+        {"name": "old_runs_schedule", "scheduleState": {"status": "RUNNING"}},
     ]
     # The database was migrated and Dagster's settings were put in place.
     assert empty_database.query("select count(*) from raw.fills") == [(0,)]
-    template = ROOT / "orchestration" / "dagster.yaml"
-    assert (home / "dagster.yaml").read_text() == template.read_text()
+    settings = (home / "dagster.yaml").read_text()
+    assert settings in (ROOT / "dagster.yaml").read_text()
+    assert "telemetry" in settings and "storage:" not in settings
 
 
-def test_dev_without_a_database_says_so_in_one_line(tmp_path: Path) -> None:
+def second(environment: dict[str, str], log: Path) -> tuple[int, str]:
+    """Exit status and errors of one more `make dev`."""
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "scripts/dev.py", "--port", str(free_port())],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(60)
+        finally:
+            stop(process)
+    return status, log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message", "status"),
+    [
+        ("DATABASE_URL", NOWHERE, "nothing listens at ", 1),
+        ("DAGSTER_POSTGRES_URL", "postgres://db/x", "write postgresql+psycopg2://", 2),
+        (
+            "DAGSTER_POSTGRES_URL",
+            "postgresql+psycopg2://nobody@127.0.0.1:1/nothing",
+            "nothing listens at ",
+            1,
+        ),
+        ("EXCURSION_DAGSTER_EXECUTOR", "nonsense", "name it as module:name", 2),
+        ("EXCURSION_DAGSTER_KEEP_DAYS", "lots", "give a whole number of days", 2),
+        ("EXCURSION_MIN_FEATURE_COVERAGE_PCT", "101", "a number from 0 to 100", 2),
+    ],
+)
+def test_what_dev_cannot_use_is_refused_in_one_line(
+    setting: str, value: str, message: str, status: int, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "scripts/dev.py"],
         cwd=ROOT,
         env={
             **os.environ,
-            "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+            "DATABASE_URL": NOWHERE,
             "DAGSTER_HOME": str(tmp_path),
+            setting: value,
         },
         check=False,
         capture_output=True,
         text=True,
     )
 
-    assert done.returncode == 1
-    assert done.stderr.startswith("dev: nothing listens at ")
+    assert done.returncode == status
+    assert done.stderr.startswith("dev: ") and message in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@contextmanager
-def dev(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """A `make dev` that answers, in a process group of its own, gone afterwards."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "scripts/dev.py", "--port", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            await_page(address, process, log)
-            yield address
-        finally:
-            stop(process)
-
-
-def await_page(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urlopen(address).close()
-        except URLError:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError(f"no page at {address}:\n{log.read_text()}")
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C, and then the whole group: children outlive an impatient parent."""
-    process.send_signal(signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=30)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def ask(address: str, query: str) -> Any:
-    body = json.dumps({"query": query}).encode()
-    headers = {"content-type": "application/json"}
-    request = Request(f"{address}graphql", body, headers)
-    with urlopen(request) as response:
-        return json.load(response)["data"]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -22,7 +22,9 @@ from orchestration.definitions import defs
 
 with DagsterInstance.ephemeral() as instance:
     job = defs.resolve_job_def("nightly_stats")
-    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    result = job.execute_in_process(
+        instance=instance, raise_on_error=False, partition_key="2025-03-10"
+    )
 built = result.get_asset_materialization_events()
 checks = result.get_asset_check_evaluations()
 print(json.dumps({
@@ -57,9 +59,9 @@ def test_a_run_builds_and_checks_everything(
         " from analytics.position_history"
     )
     with DagsterInstance.ephemeral() as instance:
-        as_of_date = first_exit.isoformat()
-        config = {"ops": {"dbt_build": {"config": {"as_of_date": as_of_date}}}}
-        for_a_date = job.execute_in_process(instance=instance, run_config=config)
+        for_a_date = job.execute_in_process(
+            instance=instance, partition_key=first_exit.isoformat()
+        )
 
     for result in (by_hand, for_a_date):
         built = {event.asset_key for event in result.get_asset_materialization_events()}
@@ -69,6 +71,19 @@ def test_a_run_builds_and_checks_everything(
         assert result.success
         assert built == graph.materializable_asset_keys
         assert checked == set(graph.asset_check_keys)
+    told = {
+        event.asset_key.path[-1]: event.materialization.metadata
+        for event in for_a_date.get_asset_materialization_events()
+    }
+    stats = told["strategy_stats"]
+    assert stats["dagster/partition_row_count"].value == len(
+        sample.query(
+            "select from analytics.strategy_stats where as_of_date = %s", [first_exit]
+        )
+    )
+    assert stats[f"to {first_exit}: closed trades"].value > 0
+    assert str(stats[f"to {first_exit}: win rate"].value).endswith(" %")
+    assert told["position_history"]["dagster/row_count"].value == 318
     # Without a date, that of the newest exit; with one, that one too.
     assert newest == sample_newest_exit(sample)
     assert dates(sample) == newest | {first_exit}
@@ -106,6 +121,7 @@ def test_without_a_database_the_run_fails(
     definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setattr("orchestration.dbt_runs.RETRIES", 0)
     job = definitions.resolve_job_def("nightly_stats")
 
     with DagsterInstance.ephemeral() as instance:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from dagster import Definitions, build_schedule_context, validate_run_config
+from dagster import (
+    Definitions,
+    PartitionKeyRange,
+    build_schedule_context,
+    validate_run_config,
+)
 
-from orchestration.trading_dates import trading_date_of
+from orchestration.trading_dates import NEW_YORK, trading_date_of
 
 
 @pytest.mark.parametrize(
@@ -59,7 +65,7 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 
 
 def test_a_night_asks_for_the_date_of_its_schedule(definitions: Definitions) -> None:
-    from orchestration.schedules import AS_OF_DATE_TAG, request_stats
+    from orchestration.schedules import request_stats
 
     context = build_schedule_context(
         scheduled_execution_time=datetime(2026, 3, 9, 2, tzinfo=UTC)
@@ -67,24 +73,35 @@ def test_a_night_asks_for_the_date_of_its_schedule(definitions: Definitions) -> 
 
     request = request_stats(context)
 
-    assert request.tags[AS_OF_DATE_TAG] == "2026-03-08"
-    assert request.run_config["ops"] == {
-        "dbt_build": {"config": {"as_of_date": "2026-03-08"}}
-    }
+    assert request.partition_key == request.run_key == "2026-03-08"
     job = definitions.resolve_job_def("nightly_stats")
-    assert validate_run_config(job, request.run_config)
+    assert job.partitions_def is not None
+    evening = datetime(2026, 3, 8, 21, tzinfo=NEW_YORK)
+    assert "2026-03-08" in job.partitions_def.get_partition_keys(current_time=evening)
 
 
 def test_a_run_by_hand_needs_no_configuration(definitions: Definitions) -> None:
-    from orchestration.dbt_assets import build_arguments
-
     assert validate_run_config(definitions.resolve_job_def("nightly_stats"))
-    assert "--vars" not in build_arguments(None)
 
 
-def test_what_is_no_date_never_reaches_sql() -> None:
-    from orchestration.dbt_assets import build_arguments
+@dataclass
+class Asked:
+    """A step's context, as far as dates go."""
 
-    assert build_arguments("2026-03-08")[-1] == '{"as_of_date": "2026-03-08"}'
-    with pytest.raises(ValueError, match="Invalid isoformat string"):
-        build_arguments("2026-03-08' or true --")
+    partition_key_range: PartitionKeyRange
+    has_partition_key: bool = False
+    has_partition_key_range: bool = False
+
+
+def test_the_dates_of_a_run() -> None:
+    from orchestration.partitions import asked
+
+    one = PartitionKeyRange("2026-03-08", "2026-03-08")
+    some = PartitionKeyRange("2026-03-02", "2026-03-08")
+
+    assert asked(Asked(one)) is None
+    assert asked(Asked(one, has_partition_key=True)) == ("2026-03-08", "2026-03-08")
+    assert asked(Asked(some, has_partition_key_range=True)) == (
+        "2026-03-02",
+        "2026-03-08",
+    )

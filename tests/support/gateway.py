@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from psycopg2.extensions import parse_dsn
@@ -22,7 +22,7 @@ class Gateway:
         self._flows = asyncio.Event()
         self._flows.set()
         self._server: asyncio.Server | None = None
-        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -71,9 +71,8 @@ class Gateway:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for pair in list(self._pairs):
-            for writer in pair:
-                writer.transport.abort()
+        for writer in list(self._writers):
+            writer.transport.abort()
 
     async def _stall(self) -> None:
         self._flows.clear()
@@ -95,23 +94,29 @@ class Gateway:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        with self._held(writer):
+            far_reader, far_writer = await self._reach()
+            with self._held(far_writer):
+                await asyncio.gather(
+                    self._pump(reader, far_writer), self._pump(far_reader, writer)
+                )
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         behind = parse_dsn(self._behind.url)
         host, port = behind["host"], int(behind.get("port", 5432))
         if host.startswith("/"):
-            path = f"{host}/.s.PGSQL.{port}"
-            far_reader, far_writer = await asyncio.open_unix_connection(path)
-        else:
-            far_reader, far_writer = await asyncio.open_connection(host, port)
-        pair = (writer, far_writer)
-        self._pairs.add(pair)
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(host, port)
+
+    @contextlib.contextmanager
+    def _held(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """From its first moment a connection can be cut, and it ends with the block."""
+        self._writers.add(writer)
         try:
-            await asyncio.gather(
-                self._pump(reader, far_writer), self._pump(far_reader, writer)
-            )
+            yield
         finally:
-            self._pairs.discard(pair)
-            for end in pair:
-                end.transport.abort()
+            self._writers.discard(writer)
+            writer.transport.abort()
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

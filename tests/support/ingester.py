@@ -89,6 +89,9 @@ class Zygote:
                     self._statuses[said["pid"]] = said["status"]
                     self._ended.notify_all()
             else:
+                # A number comes again: what its last bearer ended with is not news.
+                with self._ended:
+                    self._statuses.pop(said["pid"], None)
                 self._pids.put(said["pid"])
 
 

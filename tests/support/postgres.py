@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,26 +93,33 @@ class Server:
         """URL of another database of this server."""
         return _with_database(self._url, name)
 
-    def create(self, *, migrated: bool = True) -> Database:
-        """A new database: a clone of the template, or an empty one."""
-        source = self._template.name if migrated else "template0"
-        return self._create(source, str(next(self._numbers)))
+    def created(self, *, migrated: bool = True) -> AbstractContextManager[Database]:
+        """A new database, migrated or without any table; dropped at the end."""
+        return self._copied(self._template.name if migrated else "template0")
 
-    def clone(self, database: Database) -> Database:
-        """A copy of a database that nobody is connected to."""
-        return self._create(database.name, str(next(self._numbers)))
-
-    def drop(self, database: Database) -> None:
-        """Drop it, whoever is still connected."""
-        self._administer(f'drop database if exists "{database.name}" with (force)')
+    def cloned(self, database: Database) -> AbstractContextManager[Database]:
+        """A copy of a database that nobody is connected to; dropped at the end."""
+        return self._copied(database.name)
 
     def close(self) -> None:
-        self.drop(self._template)
+        self._drop(self._template)
+
+    @contextmanager
+    def _copied(self, source: str) -> Iterator[Database]:
+        database = self._create(source, str(next(self._numbers)))
+        try:
+            yield database
+        finally:
+            self._drop(database)
 
     def _create(self, source: str, suffix: str) -> Database:
         name = f"{self._prefix}_{suffix}"
         self._administer(f'create database "{name}" template "{source}"')
         return Database(self.url(name), name)
+
+    def _drop(self, database: Database) -> None:
+        # Whoever is still connected.
+        self._administer(f'drop database if exists "{database.name}" with (force)')
 
     def _administer(self, sql: str) -> None:
         # Not through a transaction: databases are made and dropped outside of one.

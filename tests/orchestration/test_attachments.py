@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dagster import Definitions
 
-from orchestration.checks import attachment, load_manifest
+from orchestration.attachments import attachment, load_manifest, meaning
 from orchestration.manifest import manifest_path
 
 
@@ -20,7 +20,11 @@ def manifest(parents: dict[str, list[str]]) -> dict[str, Any]:
         for node in read:
             children.setdefault(node, []).append(child)
     nodes = {
-        name: {"unique_id": name, "resource_type": name.partition(".")[0]}
+        name: {
+            "unique_id": name,
+            "resource_type": name.partition(".")[0],
+            "raw_code": "-- What holds.\nselect 1",
+        }
         for name in parents
     }
     return {"nodes": nodes, "parent_map": parents, "child_map": children}
@@ -57,6 +61,36 @@ def test_what_dbt_has_attached_stays(tmp_path: Path) -> None:
     read = load_manifest(tmp_path / "manifest.json")
 
     assert read["nodes"]["test.it"]["attached_node"] == "model.early"
+    assert read["nodes"]["test.it"]["meta"] == {"description": "What holds."}
+
+
+def test_a_test_says_what_it_means() -> None:
+    generic = {
+        "test_metadata": {
+            "name": "expression_is_true",
+            "kwargs": {"model": "{{ get_where() }}", "expression": "a <= b"},
+        }
+    }
+    singular = {"raw_code": "-- Nothing is lost,\n-- nor twice.\nselect 1\n-- end"}
+
+    assert meaning(generic) == "expression_is_true: expression a <= b"
+    assert meaning(singular) == "Nothing is lost, nor twice."
+
+
+def test_every_check_is_described(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    bare = [
+        key.name
+        for key in graph.asset_check_keys
+        if not graph.get_check_spec(key).description
+    ]
+
+    assert bare == []
+
+
+#: Of orchestration/checks.py.
+PYTHON_CHECKS = {"open_positions_are_the_brokers", "features_cover_the_last_30_dates"}
 
 
 def test_every_data_test_is_a_check(definitions: Definitions) -> None:
@@ -72,4 +106,4 @@ def test_every_data_test_is_a_check(definitions: Definitions) -> None:
 
     checks = [key.name for key in keys]
     assert len(checks) == len(set(checks))
-    assert set(checks) == tests
+    assert set(checks) == tests | PYTHON_CHECKS
