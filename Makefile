@@ -58,6 +58,6 @@ db-stop: setup  ## stop the embedded database
 
 # The data in .excursion stay: they may be all there is of a trader's history.
 clean:  ## remove what make has made, but not the database
-	@rm -rf .venv target logs dbt_packages *.egg-info
+	@rm -rf .venv target logs dbt_packages artifacts *.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

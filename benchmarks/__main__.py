@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import derived, nightly, plot, replaying, report, storage
+from benchmarks import derived, nightly, orchestration, plot, replaying, report, storage
 from benchmarks.machine import description
 from benchmarks.server import BenchmarkError, Server, running_server
 from benchmarks.sizes import SIZES, Size
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "nightly-cost.png"
 
-PARTS = ("replay", *derived.PARTS, "storage", "nightly")
+PARTS = ("replay", *derived.PARTS, "storage", "nightly", "dagster")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,6 +96,9 @@ def _measure(
         tell("nightly", [f"{machine}.", "", *nightly.lines(steps)], on_page=is_medium)
         if is_medium and not options.no_page:
             plot.draw(steps, PLOT)
+    if "dagster" in parts and is_medium:
+        progress("dagster")
+        tell("dagster", orchestration.measure(server, repeats))
 
 
 class _Progress:

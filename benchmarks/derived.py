@@ -10,7 +10,7 @@ from benchmarks.figures import Figure, megabytes, table
 from benchmarks.loading import load_plan
 from benchmarks.machine import description
 from benchmarks.models import Built, run_dbt
-from benchmarks.server import Server
+from benchmarks.server import Server, watched
 from benchmarks.sizes import Progress, Size
 from ingest.generator import PLANS
 
@@ -55,7 +55,7 @@ def measure(
             title, compare = TITLES[part]
             duck = Duck(server.folder)
             try:
-                with server.watched() as memory:
+                with watched(server.pid) as memory:
                     figures = compare(connection, built, duck, repeats)
             finally:
                 duck.close()

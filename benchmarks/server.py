@@ -90,7 +90,7 @@ class Server:
     def run(self, database: str, program: str, *arguments: str) -> Cost:
         """Run a program of this environment to its end; it must succeed."""
         command = [str(Path(sys.executable).with_name(program)), *arguments]
-        with tempfile.TemporaryFile() as output, self.watched() as peak:
+        with tempfile.TemporaryFile() as output, watched(self.pid) as server_peak:
             started = time.monotonic()
             process = subprocess.Popen(
                 command,
@@ -101,34 +101,37 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
             try:
-                _, status, usage = os.wait4(process.pid, 0)
+                with watched(process.pid) as peak:
+                    process.wait()
             except BaseException:
                 process.kill()
                 raise
-            process.returncode = os.waitstatus_to_exitcode(status)
             seconds = time.monotonic() - started
             if process.returncode:
                 output.seek(0)
                 last = output.read().decode(errors="replace").strip()[-2000:]
                 raise BenchmarkError(f"`{program} {arguments[0]}` failed: {last}")
-        return Cost(seconds, usage.ru_maxrss * 1024, peak[0])
+        return Cost(seconds, peak[0], server_peak[0])
 
-    @contextmanager
-    def watched(self) -> Iterator[list[int]]:
-        """Sample the server's memory; the list's one element is the largest so far."""
-        peak, done = [0], threading.Event()
 
-        def watch() -> None:
-            while not done.wait(SAMPLE_SECONDS):
-                peak[0] = max(peak[0], proportional_memory(self.pid))
+@contextmanager
+def watched(pid: int) -> Iterator[list[int]]:
+    """Sample a process tree's memory; the list's one element is the largest so far."""
+    peak, done = [0], threading.Event()
 
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield peak
-        finally:
-            done.set()
-            thread.join()
+    def watch() -> None:
+        while True:
+            peak[0] = max(peak[0], proportional_memory(pid))
+            if done.wait(SAMPLE_SECONDS):
+                break
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextmanager

@@ -46,9 +46,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones, so that the others run beside them."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Begin with the long ones, so that the others run beside them.
+
+    Each of pytest-xdist's workers begins with its own slice of the list and steals
+    from others at the end: the long ones are shared out among the slices.
+    """
+    count = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    items.clear()
+    for number in range(count):
+        begin, end = (len(short) * n // count for n in (number, number + 1))
+        items += [*long[number::count], *short[begin:end]]
 
 
 @pytest.fixture(scope="session")
@@ -61,17 +73,15 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """A migrated database of this test alone."""
-    created = server.create()
-    yield created
-    server.drop(created)
+    with server.created() as created:
+        yield created
 
 
 @pytest.fixture
 def empty_database(server: Server) -> Iterator[Database]:
     """A database of this test alone, without any schema of ours."""
-    created = server.create(migrated=False)
-    yield created
-    server.drop(created)
+    with server.created(migrated=False) as created:
+        yield created
 
 
 @pytest.fixture(scope="session")
@@ -79,19 +89,17 @@ def built_sample(
     server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """The bundled sample, replayed and built: to clone, and never to change."""
-    created = server.create()
-    replay(created, [SAMPLE], tmp_path_factory.mktemp("sample"))
-    build(created, data_tests=False)
-    yield created
-    server.drop(created)
+    with server.created() as created:
+        replay(created, [SAMPLE], tmp_path_factory.mktemp("sample"))
+        build(created, data_tests=False)
+        yield created
 
 
 @pytest.fixture
 def built(server: Server, built_sample: Database) -> Iterator[Database]:
     """The bundled sample, replayed and built, in a database of this test alone."""
-    created = server.clone(built_sample)
-    yield created
-    server.drop(created)
+    with server.cloned(built_sample) as created:
+        yield created
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,7 @@ main()
 @pytest.fixture(scope="module")
 def whole(server: Server) -> tuple[dict[str, str], float]:
     """What an uninterrupted replay leaves behind, and how long it takes."""
-    database = server.create()
-    try:
+    with server.created() as database:
         started = time.monotonic()
         process = start(
             "replay", SAMPLE, environment=database.environment(), code=IN_SMALL_BATCHES
@@ -45,8 +44,6 @@ def whole(server: Server) -> tuple[dict[str, str], float]:
         seconds = time.monotonic() - started
         assert process.returncode == 0, err
         return contents.raw(database), seconds
-    finally:
-        server.drop(database)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

@@ -52,9 +52,8 @@ def test_late_facts_change_what_they_touch(server: Server, tmp_path: Path) -> No
     lines = list(arrivals.joined(_draw(base)))
     with gzip.open(SAMPLE, "rt") as sample:
         lines += [line.rstrip("\n") for line in sample]
-    incremental, full = server.create(), server.create()
     published: dict[datetime, Counter[tuple[Any, ...]]] = {}
-    try:
+    with server.created() as incremental, server.created() as full:
         for number, batch in enumerate(arrivals.batches(lines, BATCHES, chance)):
             for database in (incremental, full):
                 replay(database, batch, tmp_path, batch_lines=700)
@@ -80,9 +79,6 @@ def test_late_facts_change_what_they_touch(server: Server, tmp_path: Path) -> No
         for at, need in published.items():
             have = _rows(incremental, "analytics.position_history_versions", at)
             assert have == need, f"as of {at}: {_difference(have, need)}"
-    finally:
-        server.drop(incremental)
-        server.drop(full)
 
 
 def _refresh(database: Database, *, anew: bool) -> None:

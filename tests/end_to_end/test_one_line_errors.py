@@ -187,12 +187,9 @@ def test_a_truncated_gz_is_written_as_far_as_it_goes(
 
 def replayed(server: Server, lines: list[str], folder: Path) -> dict[str, str]:
     """What a database holds after these lines and nothing else."""
-    database = server.create()
-    try:
+    with server.created() as database:
         replay(database, lines, folder)
         return contents.raw(database)
-    finally:
-        server.drop(database)
 
 
 @pytest.mark.parametrize(

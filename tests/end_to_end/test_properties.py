@@ -60,8 +60,7 @@ def test_histories(
     # One test a part, so that a part is built once, by whichever worker has it.
     batch = Batch(_draw(part))
     _change(batch)
-    database = server.create()
-    try:
+    with server.created() as database:
         summary = replay(database, batch.lines, tmp_path)
         assert not summary.quarantined, summary.problems
         dbt.build(database, data_tests=False)
@@ -69,8 +68,6 @@ def test_histories(
         batch.mismatches = comparing.mismatches(database, list(batch.lanes))
         with subtests.test("the project's own data tests hold"):
             dbt.run(database, ["test", "--select", "test_type:data"])
-    finally:
-        server.drop(database)
     for check in (
         at_least_500_histories_are_compared,
         pnl_is_the_difference_of_prices_and_within_the_extremes,
@@ -237,16 +234,13 @@ def delivered_otherwise_gives_the_same_rows(
 ) -> None:
     lines = batch.lines * 2
     random.Random(part).shuffle(lines)
-    database = server.create()
-    try:
+    with server.created() as database:
         # Small batches, so that what belongs together meets in the database.
         replay(database, lines, tmp_path, batch_lines=700)
         assert database.query("select reason, message from raw.quarantine") == []
         dbt.build(database, comparing.MARTS, data_tests=False)
         want = batch.closed, batch.open
         found = comparing.differences(database, batch.lanes, want)
-    finally:
-        server.drop(database)
     for lane in batch.lanes:
         if lane.number in found:
             pytest.fail(comparing.report(lane, found[lane.number]))

@@ -43,15 +43,12 @@ def test_a_session_heard_live_is_the_session_replayed(
     def hear(name: str) -> None:
         folder = tmp_path / name
         folder.mkdir()
-        databases = server.create(), server.create()
+        recording = shared / "sessions" / f"{name}.jsonl.gz"
         try:
-            recording = shared / "sessions" / f"{name}.jsonl.gz"
-            _hear(zygote, *databases, recording, folder)
+            with server.created() as heard, server.created() as replayed:
+                _hear(zygote, heard, replayed, recording, folder)
         except BaseException as error:
             failures.append(error)
-        finally:
-            for database in databases:
-                server.drop(database)
 
     threads = [threading.Thread(target=hear, args=(name,)) for name in SESSIONS]
     for thread in threads:

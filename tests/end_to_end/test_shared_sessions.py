@@ -112,15 +112,12 @@ def test_any_delivery_gives_the_same_position_history(
     lines = read(shared, names)
 
     def positions(deliveries: list[list[str]]) -> list[tuple[str, str]]:
-        database = server.create()
-        try:
+        with server.created() as database:
             for delivery in deliveries:
                 replay(database, delivery, tmp_path)
             dbt.build(database, comparing.MARTS, data_tests=False)
             assert database.query("select reason from raw.quarantine") == []
             return contents.positions(database)
-        finally:
-            server.drop(database)
 
     plain = positions([lines])
     assert len(plain) > 100

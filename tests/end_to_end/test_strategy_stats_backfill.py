@@ -81,9 +81,8 @@ Row = tuple[Any, ...]
 
 @pytest.fixture(scope="module")
 def built(server: Server, built_sample: Database) -> Iterator[Database]:
-    database = server.clone(built_sample)
-    yield database
-    server.drop(database)
+    with server.cloned(built_sample) as database:
+        yield database
 
 
 @pytest.fixture

@@ -184,7 +184,11 @@ def test_s10_orders_of_every_shape_are_exact(
     assert held(database) == positions
     assert count(database, "openings") == 0
     assert dict(
-        database.query("select symbol, trim_scale(qty)::text from raw.broker_positions")
+        # A round between the two fills of MSFT has it, and later says that it is gone.
+        database.query(
+            "select symbol, trim_scale(qty)::text from raw.broker_positions"
+            " where qty <> 0"
+        )
     ) == {symbol: qty for symbol, qty in positions.items() if qty != "0"}
     [(stop, mleg)] = database.query(
         "select"

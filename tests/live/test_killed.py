@@ -7,8 +7,10 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from ingest.facts import Fill, Mark, TradeEvent
 from ingest.recording import parse_line
@@ -18,6 +20,7 @@ from tests.support.kill_plan import VARIABLE
 from tests.support.postgres import Database
 
 KILLS = 200
+#: At least.
 EVENTS = 5_000
 SEED = 20261120
 #: Broker minutes pass in seconds, so that a catch-up's window is not the whole burst.
@@ -30,7 +33,7 @@ COUNTS = {
     "progress_written": 1, "progress_saved": 1,
 }  # fmt: skip
 #: A step that is not reached by then is given up, and the daemon killed as it stands.
-PATIENCE = 1.2
+PATIENCE = 10
 SYMBOLS = ("SPY", "AAPL", "F")
 
 
@@ -43,6 +46,8 @@ class Burst(threading.Thread):
         self._random = random.Random(SEED)
         #: How many events may have happened by now.
         self.allowed = 0
+        #: Whether nothing more will be allowed.
+        self.is_ending = False
         self.events = 0
         #: By execution id: order id, cumulative quantity, quantity, price.
         self.executions: dict[str, tuple[str, str, str, str]] = {}
@@ -53,7 +58,7 @@ class Burst(threading.Thread):
     def run(self) -> None:
         try:
             number = 0
-            while self.events < EVENTS:
+            while not (self.is_ending and self.events >= self.allowed):
                 if self.events >= self.allowed:
                     time.sleep(0.01)
                     continue
@@ -110,20 +115,23 @@ class Burst(threading.Thread):
 class SpoolReader:
     """The marks and events that were in the spool when a daemon died."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: ExitStack) -> None:
         self._folder = folder
-        self._read: dict[str, int] = {}
+        self._files = files
+        #: By inode. Held open, because a full segment is deleted by the life after.
+        self._segments: dict[int, BinaryIO] = {}
         self.marks: set[tuple[str, datetime, float]] = set()
         self.events: set[str] = set()
 
     def look(self) -> None:
         for path in sorted(self._folder.glob("*.jsonl")):
-            begin = self._read.get(path.name, 0)
-            with path.open("rb") as segment:
-                segment.seek(begin)
-                data = segment.read()
+            if (inode := path.stat().st_ino) not in self._segments:
+                self._segments[inode] = self._files.enter_context(path.open("rb"))
+        for segment in self._segments.values():
+            begin = segment.tell()
+            data = segment.read()
             whole = data[: data.rfind(b"\n") + 1]
-            self._read[path.name] = begin + len(whole)
+            segment.seek(begin + len(whole))
             for line in whole.splitlines():
                 for fact in parse_line(line).facts:
                     if isinstance(fact, Mark):
@@ -152,10 +160,10 @@ def test_killed_200_times_in_a_burst_of_5000_events(
     zygote: Zygote, database: Database, tmp_path: Path
 ) -> None:
     died: Counter[str] = Counter()
-    spool = SpoolReader(tmp_path / "state" / "spool")
     settings = {"overlap_minutes": 6}
     market_data = {"watch": list(SYMBOLS)}
-    with running(accounts={"main": ("key", "secret")}) as alpaca:
+    with running(accounts={"main": ("key", "secret")}) as alpaca, ExitStack() as files:
+        spool = SpoolReader(tmp_path / "state" / "spool", files)
         alpaca.set_clock(BEGIN, SPEED)
         burst = Burst(alpaca)
         burst.start()
@@ -172,15 +180,18 @@ def test_killed_200_times_in_a_burst_of_5000_events(
                 environ={VARIABLE: plan},
             ) as daemon:
                 # Part of it happens before anybody listens.
-                burst.allowed = EVENTS * number // KILLS
-                status = zygote.wait(daemon.pid, 0.15)
-                if status is None:
-                    burst.allowed += 60
-                    status = zygote.wait(daemon.pid, PATIENCE)
+                burst.allowed = max(burst.allowed, EVENTS * number // KILLS)
+                deadline = time.monotonic() + PATIENCE
+                while (status := zygote.wait(daemon.pid, 0.15)) is None:
+                    if time.monotonic() > deadline:
+                        break
+                    # Bit by bit: one batch is a step once, however many are in it.
+                    burst.allowed = burst.events + 15
                 assert status in (None, -signal.SIGKILL), daemon.text
             died[plan.partition(":")[0] if status else "as it stood"] += 1
             spool.look()
-        burst.allowed = EVENTS
+        burst.allowed = max(burst.allowed, EVENTS)
+        burst.is_ending = True
         with ingesting(
             zygote,
             database,
