@@ -1,6 +1,6 @@
 """Everything that `make test` runs, in order; one line per step, output on failure.
 
-Lint and types first (seconds), then the models over the replayed sample in a database of
+Lint and types first (seconds), then the models over the sample in a database of
 their own, then pytest on three processes. Exit status 1 at the first step that fails.
 
     python scripts/run_tests.py            all
