@@ -7,11 +7,13 @@ which that name is the test's.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -104,6 +106,9 @@ def _invoke(url: str, arguments: list[str], manifest: Manifest | None) -> Any:
     with (
         tempfile.TemporaryDirectory(prefix="excursion-dbt-") as folder,
         mock.patch.dict(os.environ, environment, clear=True),
+        # dbt asks who its callers are at each start, with their sources: pytest's are
+        # many, and to read them took longer than most runs.
+        mock.patch.object(inspect, "stack", partial(inspect.stack, 0)),
         _same_working_directory(),
     ):
         # Folders of its own, so that runs side by side do not meet.
