@@ -72,8 +72,11 @@ async def _forever(stream: Any) -> None:
 
 
 async def _end(stream: Any) -> None:
-    stream.task.cancel()
-    await asyncio.gather(stream.task, return_exceptions=True)
+    # A frame that arrives just then swallows a cancellation (Python's asyncio.wait_for
+    # before 3.12): it is repeated.
+    while not stream.task.done():
+        stream.task.cancel()
+        await asyncio.wait({stream.task}, timeout=0.1)
     connection = stream._ws
     if connection is not None:
         # Without a closing handshake: the server may be half open.
