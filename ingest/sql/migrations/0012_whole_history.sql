@@ -9,3 +9,7 @@ include (event_id, kind, side, qty, price, order_id, cum_qty, supersedes);
 
 -- Few orders cost a commission.
 create index orders_commission on raw.orders (account_name, order_id) where commission <> 0;
+
+-- The chain of each order is followed every night: read in its order, it need not be sorted.
+create index fills_chain on raw.fills (account_name, order_id, cum_qty)
+include (event_id, kind, symbol, executed_at, qty);
