@@ -47,6 +47,8 @@
     Settings (pre_hook) of the transaction of a model that derives some of its rows again:
     they are looked up by index. With its defaults, which are those of a spinning disk, the
     server reads whole tables for a few thousand rows, and a night costs more each night.
+    Without parallel workers, which take longer to start than such a model takes: dbt's
+    threads have the cores already.
 #}
 {% macro prefer_lookups() -%}
     {%- if execute and model.config.materialized == 'incremental' and derives_some() -%}

@@ -1,7 +1,7 @@
 {#
     A query over days of marks, as one for each day in `leg_days`. With its bounds as
-    constants the planner opens the one partition of that day, of years of them; and
-    parallel workers take the days in turn: a query that looks up marks for each row of
+    constants the planner opens the one partition of that day, of years of them; and in a
+    full build parallel workers take the days in turn: a query that looks up marks for each row of
     another relation has no parallel plan of its own.
 
     query: a macro of leg_days and a day, which puts of_day() where it reads marks.

@@ -4,6 +4,7 @@
 from decimal import Decimal
 
 from dagster import (
+    AssetCheckExecutionContext,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetKey,
@@ -18,6 +19,7 @@ from dagster import (
 from pydantic import Field
 
 from orchestration.database import connected, query
+from orchestration.dbt_runs import lost_database_retried
 from orchestration.project import variable
 from orchestration.settings import COVERAGE_VARIABLE, min_coverage_pct
 
@@ -34,10 +36,12 @@ MISMATCH = TableSchema(
     description="The open quantity of each account and symbol is what the broker last"
     " said, unless it was traded since.",
 )
-def open_positions_are_the_brokers() -> AssetCheckResult:
+def open_positions_are_the_brokers(
+    context: AssetCheckExecutionContext,
+) -> AssetCheckResult:
     # A double would be 1e-08 too, but compared as a decimal it is exact.
     dust = Decimal(str(variable("dust_quantity")))
-    with connected() as connection:
+    with lost_database_retried(context.op_execution_context), connected() as connection:
         rows = query(connection, "open_quantities", {"dust": dust})
         [(stated,)] = query(connection, "broker_positions_count")
     records = [
@@ -73,8 +77,10 @@ class Coverage(Config):
     description="Of the entries that the dispatcher recommended in the last 30 trading"
     " dates, enough carry the features that they were recommended by.",
 )
-def features_cover_the_last_30_dates(config: Coverage) -> AssetCheckResult:
-    with connected() as connection:
+def features_cover_the_last_30_dates(
+    context: AssetCheckExecutionContext, config: Coverage
+) -> AssetCheckResult:
+    with lost_database_retried(context.op_execution_context), connected() as connection:
         [(recommended, featured, first, last)] = query(connection, "feature_coverage")
     least = Decimal(str(config.min_coverage_pct))
     enough = featured * 100 >= least * recommended

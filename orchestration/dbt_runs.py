@@ -83,17 +83,28 @@ def failures_explained(context: OpExecutionContext, folder: Path) -> Iterator[No
     Failure with dbt's reason.
     """
     try:
-        yield
+        with lost_database_retried(context):
+            yield
     except DagsterDbtCliRuntimeError as error:
         if is_lost_connection(str(error)):
             raise retry(context) from error
         log = MetadataValue.path(str(folder / "dbt.log"))
         # Its own message begins with the name of every model and test.
         raise Failure(reason(str(error)), {"log": log}, allow_retries=False) from None
-    except (DatabaseError, psycopg2.OperationalError) as error:
-        raise retry(context) from error
     finally:
         keep_records(folder, f"{context.run.run_id}/{context.op.name}")
+
+
+@contextmanager
+def lost_database_retried(context: OpExecutionContext) -> Iterator[None]:
+    """Let a query within that loses the database start the step again, later.
+
+    Raises RetryRequested.
+    """
+    try:
+        yield
+    except (DatabaseError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise retry(context) from error
 
 
 def retry(context: OpExecutionContext) -> RetryRequested:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import psycopg2
 from dagster import (
     AssetSelection,
     DefaultScheduleStatus,
-    JobDefinition,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
+    SkipReason,
     define_asset_job,
 )
 
+from ingest.errors import ExcursionError
+from orchestration.database import connected, query
 from orchestration.dbt_assets import statistics
 from orchestration.full_refresh import full_refresh
 from orchestration.old_runs import old_runs
@@ -51,18 +54,38 @@ nightly_stats_schedule = ScheduleDefinition(
 )
 
 
-def dateless(job: JobDefinition, cron_schedule: str, when: str) -> ScheduleDefinition:
-    """A schedule of a job that is the same whenever it runs."""
-    return ScheduleDefinition(
-        name=f"{job.name}_schedule",
-        job=job,
-        cron_schedule=cron_schedule,
-        execution_timezone="UTC",
-        default_status=DefaultScheduleStatus.RUNNING,
-        description=f"{when} UTC.",
-    )
+def request_full_refresh(_: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """A run, unless marks that it would read are archived."""
+    try:
+        with connected() as connection:
+            [(days,)] = query(connection, "archived_days")
+    except (ExcursionError, psycopg2.Error):
+        # A run can wait for its database, and tells of it.
+        days = 0
+    if days:
+        return SkipReason(
+            f"the marks of {days} day(s) are archived: without them nothing can be"
+            " derived anew"
+        )
+    return RunRequest()
 
 
 # When no stock or option trades, and the night's run is long done.
-full_refresh_schedule = dateless(full_refresh, "0 8 * * 0", "Every Sunday at 08:00")
-old_runs_schedule = dateless(old_runs, "0 7 * * *", "Every day at 07:00")
+full_refresh_schedule = ScheduleDefinition(
+    name="full_refresh_schedule",
+    job=full_refresh,
+    cron_schedule="0 8 * * 0",
+    execution_timezone="UTC",
+    execution_fn=request_full_refresh,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every Sunday at 08:00 UTC, while no marks are archived.",
+)
+
+old_runs_schedule = ScheduleDefinition(
+    name="old_runs_schedule",
+    job=old_runs,
+    cron_schedule="0 7 * * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 07:00 UTC.",
+)

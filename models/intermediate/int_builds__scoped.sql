@@ -23,7 +23,8 @@ with scoped as (
         '{}'::text[]
         {%- endif %} as earlier_invocation_ids,
         '{}'::text[] as models_built,
-        {{ is_full }} as is_full
+        {{ is_full }} as is_full,
+        {{ is_full }} as has_derived_all
 )
 
 select * from scoped

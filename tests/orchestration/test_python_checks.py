@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dagster import AssetCheckResult
+from dagster import AssetCheckResult, build_asset_check_context
 
 from tests.support.postgres import Database
 
@@ -40,7 +40,7 @@ def states(database: Database, account: str, symbol: str, qty: Any) -> None:
 def broker() -> AssetCheckResult:
     from orchestration.checks import open_positions_are_the_brokers
 
-    found = open_positions_are_the_brokers()
+    found = open_positions_are_the_brokers(build_asset_check_context())
     assert isinstance(found, AssetCheckResult)
     return found
 
@@ -48,7 +48,9 @@ def broker() -> AssetCheckResult:
 def coverage(**config: float) -> AssetCheckResult:
     from orchestration.checks import Coverage, features_cover_the_last_30_dates
 
-    found = features_cover_the_last_30_dates(Coverage(**config))
+    found = features_cover_the_last_30_dates(
+        build_asset_check_context(), Coverage(**config)
+    )
     assert isinstance(found, AssetCheckResult)
     return found
 

@@ -9,11 +9,14 @@ import pytest
 from dagster import (
     Definitions,
     PartitionKeyRange,
+    RunRequest,
+    SkipReason,
     build_schedule_context,
     validate_run_config,
 )
 
 from orchestration.trading_dates import NEW_YORK, trading_date_of
+from tests.support.postgres import Database
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,29 @@ def test_a_night_asks_for_the_date_of_its_schedule(definitions: Definitions) -> 
     assert job.partitions_def is not None
     evening = datetime(2026, 3, 8, 21, tzinfo=NEW_YORK)
     assert "2026-03-08" in job.partitions_def.get_partition_keys(current_time=evening)
+
+
+def test_a_week_waits_for_archived_marks(
+    database: Database, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.schedules import request_full_refresh
+
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    context = build_schedule_context()
+    assert isinstance(request_full_refresh(context), RunRequest)
+
+    database.execute(
+        "insert into raw.archived_marks (utc_day, part, marks, sha256)"
+        " values ('2025-03-03', 1, 5, 'x'), ('2025-03-03', 2, 1, 'y')"
+    )
+
+    asked = request_full_refresh(context)
+
+    assert isinstance(asked, SkipReason)
+    assert str(asked.skip_message).startswith("the marks of 1 day(s) are archived")
+    # Whether they are is the run's to find out.
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert isinstance(request_full_refresh(context), RunRequest)
 
 
 def test_a_run_by_hand_needs_no_configuration(definitions: Definitions) -> None:

@@ -116,11 +116,17 @@ def test_raw_tables_are_seen_to_be_written(used: Database, tmp_path: Any) -> Non
     assert nothing == {}
 
     used.execute(BEAT + "; select pg_stat_force_next_flush()")
-    replay(used, [wire.line("stock_data", wire.quote("SPY"))], tmp_path)
-    seen, _ = look(cursor)
+    quotes = [wire.quote("SPY"), wire.quote("SPY", t="2026-03-03T15:30:00Z")]
+    replay(used, [wire.line("stock_data", quote) for quote in quotes], tmp_path)
+    seen, cursor = look(cursor)
     assert {"heartbeats", "marks"} <= set(seen) and "fills" not in seen
     told = seen["marks"].metadata["account main"].value
     assert told.startswith("live, last event 2026-03-02 15:00:00+00, heartbeat 2")
+
+    # A day that is archived takes its counts along.
+    used.execute("drop table raw.marks_20260302")
+    nothing, _ = look(cursor)
+    assert nothing == {}
 
 
 def test_a_failed_run_is_told(
