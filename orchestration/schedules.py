@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import psycopg2
 from dagster import (
     AssetSelection,
@@ -40,20 +43,6 @@ def request_stats(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_key=as_of_date, partition_key=as_of_date)
 
 
-nightly_stats_schedule = ScheduleDefinition(
-    name="nightly_stats_schedule",
-    job=nightly_stats,
-    # 21:00 or 22:00 in New York: after the close and the extended hours (20:00), and
-    # before midnight, at either side of the clock change.
-    cron_schedule="0 2 * * *",
-    execution_timezone="UTC",
-    execution_fn=request_stats,
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Every night at 02:00 UTC, for the New York date that is ending. Nights"
-    " that were missed, five at most, are caught up at the next start.",
-)
-
-
 def request_full_refresh(_: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """A run, unless marks that it would read are archived."""
     try:
@@ -70,22 +59,43 @@ def request_full_refresh(_: ScheduleEvaluationContext) -> RunRequest | SkipReaso
     return RunRequest()
 
 
-# When no stock or option trades, and the night's run is long done.
-full_refresh_schedule = ScheduleDefinition(
-    name="full_refresh_schedule",
-    job=full_refresh,
-    cron_schedule="0 8 * * 0",
-    execution_timezone="UTC",
-    execution_fn=request_full_refresh,
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Every Sunday at 08:00 UTC, while no marks are archived.",
+def scheduled(
+    job: Any,
+    cron_schedule: str,
+    description: str,
+    request: Callable[[ScheduleEvaluationContext], Any] | None = None,
+) -> ScheduleDefinition:
+    """A schedule by UTC that runs unless somebody stops it.
+
+    ``job``: of ops or of assets; Dagster has no public type of the latter.
+    """
+    return ScheduleDefinition(
+        name=f"{job.name}_schedule",
+        job=job,
+        cron_schedule=cron_schedule,
+        execution_timezone="UTC",
+        execution_fn=request,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+
+
+# 21:00 or 22:00 in New York: after the close and the extended hours (20:00), and before
+# midnight, at either side of the clock change.
+nightly_stats_schedule = scheduled(
+    nightly_stats,
+    "0 2 * * *",
+    "Every night at 02:00 UTC, for the New York date that is ending. Nights that were"
+    " missed, five at most, are caught up at the next start.",
+    request_stats,
 )
 
-old_runs_schedule = ScheduleDefinition(
-    name="old_runs_schedule",
-    job=old_runs,
-    cron_schedule="0 7 * * *",
-    execution_timezone="UTC",
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Every day at 07:00 UTC.",
+# When no stock or option trades, and the night's run is long done.
+full_refresh_schedule = scheduled(
+    full_refresh,
+    "0 8 * * 0",
+    "Every Sunday at 08:00 UTC, while no marks are archived.",
+    request_full_refresh,
 )
+
+old_runs_schedule = scheduled(old_runs, "0 7 * * *", "Every day at 07:00 UTC.")
