@@ -26,7 +26,8 @@ class Built:
     (pg_stat_database.active_time; a parallel worker's own time is not in it),
     ``cpu`` those of processor time of all server processes. ``seconds`` by model are
     dbt's own; ``queries`` the compiled SQL of each model; ``parents`` what a model
-    reads, and ``stored`` the models that are tables.
+    reads, ``stored`` the models that are tables, and ``settings`` what a model sets
+    for its transaction.
     """
 
     cost: Cost
@@ -36,6 +37,7 @@ class Built:
     queries: dict[str, str] = field(repr=False)
     parents: dict[str, list[str]] = field(repr=False)
     stored: set[str] = field(repr=False)
+    settings: dict[str, list[str]] = field(repr=False)
 
     def between(self, first: str, last: str) -> list[str]:
         """The tables on all ways from a model to another one, which is the last."""
@@ -76,17 +78,21 @@ def run_dbt(server: Server, database: str, *arguments: str, **variables: Any) ->
     return Built(cost, active, cpu, seconds, queries, *_graph(server))
 
 
-def _graph(server: Server) -> tuple[dict[str, list[str]], set[str]]:
-    """The parents of each model, and the models that are tables."""
+def _graph(
+    server: Server,
+) -> tuple[dict[str, list[str]], set[str], dict[str, list[str]]]:
+    """The parents of each model, the models that are tables, and their settings."""
     manifest = json.loads((server.folder / "target/manifest.json").read_text())
-    parents, stored = {}, set()
+    parents, stored, settings = {}, set(), {}
     for node in manifest["nodes"].values():
         if node["resource_type"] == "model":
             names = [name.split(".")[-1] for name in node["depends_on"]["nodes"]]
             parents[node["name"]] = names
             if node["config"]["materialized"] in ("table", "incremental"):
                 stored.add(node["name"])
-    return parents, stored
+            hooks = [hook["sql"] for hook in node["config"]["pre-hook"]]
+            settings[node["name"]] = [sql for sql in hooks if sql.startswith("set ")]
+    return parents, stored, settings
 
 
 def active_seconds(server: Server, database: str) -> float:
@@ -124,6 +130,8 @@ def timed(
             cursor.execute(f"create schema if not exists {SCHEMA}")
             cursor.execute(f"drop table if exists {SCHEMA}.{model}")
         with connection, connection.cursor() as cursor:
+            for setting in built.settings[model]:
+                cursor.execute(setting)
             started = time.perf_counter()
             cursor.execute(f"create table {SCHEMA}.{model} as {query}")
             seconds[model] = time.perf_counter() - started

@@ -45,45 +45,73 @@ from valued
     the mark, or of the fill where no mark reached further. One row per position. Only the
     best and the worst price of a leg's day can be extremes.
 
-    The legs of a position follow each other in time, so the first of equal extremes is the
-    earliest. To sort by P&L instead took half as long again.
+    The days of a position's legs follow each other in time, so the first of equal extremes
+    is the earliest. To join the extremes back to the days took a sixth longer.
     values: a relation of valued_leg_days().
 #}
 {% macro position_extremes(values) %}
-with extremes as (
+with observed as (
     select
         position_id,
-        max(greatest(pnl_at_fill, pnl_at_best)) as best_pnl,
-        min(least(pnl_at_fill, pnl_at_worst)) as worst_pnl,
+        leg_number,
+        observed_date,
+        mark_count,
+        greatest(pnl_at_fill, pnl_at_best) as best_pnl,
+        case when pnl_at_best > pnl_at_fill or pnl_at_fill is null then best_at else leg_started_at end as best_at,
+        least(pnl_at_fill, pnl_at_worst) as worst_pnl,
+        case when pnl_at_worst < pnl_at_fill or pnl_at_fill is null then worst_at else leg_started_at end as worst_at
+    -- Without offset 0 each of the comparisons would compute the P&L again.
+    from (select * from {{ values }} offset 0) as valued
+),
+
+collected as (
+    select
+        position_id,
+        max(best_pnl) as best_pnl,
+        array_agg(best_pnl order by leg_number, observed_date) as best_pnls,
+        array_agg(best_at order by leg_number, observed_date) as best_instants,
+        min(worst_pnl) as worst_pnl,
+        array_agg(worst_pnl order by leg_number, observed_date) as worst_pnls,
+        array_agg(worst_at order by leg_number, observed_date) as worst_instants,
         coalesce(sum(mark_count), 0)::bigint as mark_count
-    from {{ values }}
+    from observed
     group by position_id
 )
 
 select
-    extremes.position_id,
-    extremes.best_pnl as best_unrealized_pnl_dollars,
-    min(
-        case
-            when leg_days.pnl_at_fill = extremes.best_pnl then leg_days.leg_started_at
-            when leg_days.pnl_at_best = extremes.best_pnl then leg_days.best_at
-        end
-    ) as best_unrealized_at,
-    extremes.worst_pnl as worst_unrealized_pnl_dollars,
-    min(
-        case
-            when leg_days.pnl_at_fill = extremes.worst_pnl then leg_days.leg_started_at
-            when leg_days.pnl_at_worst = extremes.worst_pnl then leg_days.worst_at
-        end
-    ) as worst_unrealized_at,
-    extremes.mark_count
-from extremes
-inner join {{ values }} as leg_days on extremes.position_id = leg_days.position_id
-group by
-    extremes.position_id,
-    extremes.best_pnl,
-    extremes.worst_pnl,
-    extremes.mark_count
+    position_id,
+    best_pnl as best_unrealized_pnl_dollars,
+    best_instants[array_position(best_pnls, best_pnl)] as best_unrealized_at,
+    worst_pnl as worst_unrealized_pnl_dollars,
+    worst_instants[array_position(worst_pnls, worst_pnl)] as worst_unrealized_at,
+    mark_count
+from collected
+{% endmacro %}
+
+
+{#
+    MFE and MAE of the closed positions that a build derives, or of a part of them: one row
+    per position. part: see each_part().
+#}
+{% macro found_excursions(part=none) %}
+with legs as (
+    {{ legs_to_derive(part) }}
+),
+
+leg_days as (
+    select * from {{ ref('int_leg_days__reduced') }}
+    {% if part %}where {{ of_part('position_id', part) }}{% endif %}
+),
+
+valued as (
+    {{ valued_leg_days('legs', 'leg_days') }}
+),
+
+found as (
+    {{ position_extremes('valued') }}
+)
+
+select * from found
 {% endmacro %}
 
 

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_leg_days',
         indexes=[{'columns': ['position_id', 'leg_number', 'observed_date']}],
+        pre_hook='set local parallel_leader_participation = off',
         post_hook=['{{ analyze_anew(this) }}', '{{ saw_changes(this.name) }}'],
         meta={'follows_changes': true}
     )

@@ -2,24 +2,17 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_work',
+        pre_hook='set local parallel_leader_participation = off',
         post_hook='analyze {{ this }}'
     )
 }}
 
-with legs as (
-    {{ legs_to_derive() }}
-),
-
-leg_days as (
-    select * from {{ ref('int_leg_days__reduced') }}
-),
-
-valued as materialized (
-    {{ valued_leg_days('legs', 'leg_days') }}
-),
-
-found as (
-    {{ position_extremes('valued') }}
+with found as (
+    {{ each_part(
+        found_excursions,
+        'position_id uuid, best_unrealized_pnl_dollars numeric, best_unrealized_at timestamptz,'
+        ~ ' worst_unrealized_pnl_dollars numeric, worst_unrealized_at timestamptz, mark_count bigint'
+    ) }}
 )
 
 select * from found
