@@ -18,18 +18,27 @@ from {{ leg_days }} as leg_days
 cross join
     -- Not a CTE of its own (ST05): it is asked once for each day of a leg.
     lateral ( -- noqa: ST05
-        with steps as (
+        -- Not pulled up (offset 0): the sign would be worked out three times for each mark.
+        with signed_marks as (
             select
                 marks.observed_at,
-                sign(leg_days.quantity_after)::double precision * marks.price as signed_price,
-                lag(marks.observed_at) over path_order as previous_at,
-                max(sign(leg_days.quantity_after)::double precision * marks.price) over path_order as best_so_far
+                case when leg_days.quantity_after > 0 then marks.price else -marks.price end as signed_price
             from {{ ref('stg_alpaca__marks') }} as marks
             where
                 {{ is_mark_of_leg_day(day) }}
-            -- Marks of one instant have no order: as if the P&L rose between them.
+            offset 0
+        ),
+
+        -- Marks of one instant have no order: as if the P&L rose between them.
+        steps as (
+            select
+                observed_at,
+                signed_price,
+                lag(observed_at) over path_order as previous_at,
+                max(signed_price) over path_order as best_so_far
+            from signed_marks
             window path_order as (
-                order by marks.observed_at, sign(leg_days.quantity_after)::double precision * marks.price
+                order by observed_at, signed_price
                 rows unbounded preceding
             )
         )

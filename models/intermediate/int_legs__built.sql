@@ -16,7 +16,7 @@
         ],
         post_hook=[
             '{{ analyze_anew(this) }}',
-            'alter table {{ this }} alter column is_open_position set statistics 30',
+            '{{ sample_little(this, "is_open_position") }}',
             'analyze {{ this }} (is_open_position)',
             '{{ saw_changes(this.name) }}'
         ],
