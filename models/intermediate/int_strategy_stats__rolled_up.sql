@@ -1,5 +1,13 @@
 {{ config(materialized='ephemeral') }}
 
+{#- ALL is also the ticker of a company, so a flag tells the two apart. #}
+{% set labels -%}
+grouping(ticker) = 1 as is_all_tickers,
+            coalesce(ticker, 'ALL') as ticker,
+            coalesce(strategy_type, 'ALL') as strategy_type,
+            coalesce(asset_type, 'ALL') as asset_type
+{%- endset %}
+
 with dates as (
     select * from {{ ref('int_strategy_stats__dates') }}
 ),
@@ -27,39 +35,93 @@ rolled_up as (
                 positions.holding_minutes::double precision as holding_double
             from positions
             where positions.as_of_date = dates.as_of_date
+        ),
+
+        -- Of the finest groups: the sums of a roll-up are sums of theirs. To add up each
+        -- position once for each of the eight roll-ups took half as long again.
+        summed as (
+            select
+                ticker,
+                strategy_type,
+                asset_type,
+                count(*)::numeric as n_trades,
+                count(*) filter (where win_loss_label = 1)::numeric as wins,
+                count(*) filter (where win_loss_label = -1)::numeric as losses,
+                sum(pnl_pct) as return_sum,
+                sum(pnl_pct * pnl_pct) as squared_return_sum,
+                sum(net_pnl_dollars) as net_dollars,
+                sum(net_pnl_dollars) filter (where win_loss_label = 1) as won_dollars,
+                sum(net_pnl_dollars) filter (where win_loss_label = -1) as lost_dollars,
+                sum(mae_pct) as mae_sum,
+                sum(mfe_pct) as mfe_sum,
+                sum(holding_minutes) filter (where win_loss_label = 1) as win_minutes,
+                sum(holding_minutes) filter (where win_loss_label = -1) as loss_minutes
+            from counted
+            group by ticker, strategy_type, asset_type
+        ),
+
+        sums as (
+            select
+                {{ labels }},
+                {% for name in [
+                    'n_trades', 'wins', 'losses', 'return_sum', 'squared_return_sum', 'net_dollars', 'won_dollars',
+                    'lost_dollars', 'mae_sum', 'mfe_sum', 'win_minutes', 'loss_minutes'
+                ] -%}
+                sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+                {% endfor %}
+            from summed
+            group by cube (ticker, strategy_type, asset_type)
+        ),
+
+        -- What the order of a group's positions tells, and no part of it alone.
+        orders as (
+            select
+                {{ labels }},
+                {{ max_drawdown('net_pnl_dollars', 'exit_time, id') }} as max_drawdown_dollars,
+                {% for kind, percentiles in percentile_columns() -%}
+                {% for p in percentiles -%}
+                percentile_cont({{ p / 100 }}) within group (order by {{ kind }}_double) as {{ kind }}_p{{ p }},
+                {% endfor -%}
+                {% endfor -%}
+                percentile_cont(0.5) within group (order by holding_double)
+                filter (where win_loss_label = 1) as median_hold_win_min
+            from counted
+            group by cube (ticker, strategy_type, asset_type)
+            -- The grand total has a row even of nothing.
+            having count(*) > 0
         )
 
         select
-            -- ALL is also the ticker of a company, so a flag tells the two apart.
-            grouping(ticker) = 1 as is_all_tickers,
-            coalesce(ticker, 'ALL') as ticker,
-            coalesce(strategy_type, 'ALL') as strategy_type,
-            coalesce(asset_type, 'ALL') as asset_type,
-            count(*)::numeric as n_trades,
-            count(*) filter (where win_loss_label = 1)::numeric as wins,
-            avg(pnl_pct) as avg_return,
-            stddev_samp(pnl_pct) as return_deviation,
-            avg(net_pnl_dollars) as expectancy_dollars,
-            coalesce(sum(net_pnl_dollars) filter (where win_loss_label = 1), 0) as won_dollars,
-            -sum(net_pnl_dollars) filter (where win_loss_label = -1) as lost_dollars,
-            avg(net_pnl_dollars) filter (where win_loss_label = 1) as avg_win_dollars,
-            -avg(net_pnl_dollars) filter (where win_loss_label = -1) as avg_loss_dollars,
-            {{ max_drawdown('net_pnl_dollars', 'exit_time, id') }} as max_drawdown_dollars,
-            avg(mae_pct) as avg_mae,
-            avg(mfe_pct) as avg_mfe,
+            sums.is_all_tickers,
+            sums.ticker,
+            sums.strategy_type,
+            sums.asset_type,
+            sums.n_trades,
+            sums.wins,
+            sums.return_sum / sums.n_trades as avg_return,
+            -- Sample deviation, from the sum of squares: numeric loses no digits.
+            sqrt(
+                greatest(sums.n_trades * sums.squared_return_sum - sums.return_sum * sums.return_sum, 0)
+                / nullif(sums.n_trades * (sums.n_trades - 1), 0)
+            ) as return_deviation,
+            sums.net_dollars / sums.n_trades as expectancy_dollars,
+            coalesce(sums.won_dollars, 0) as won_dollars,
+            -sums.lost_dollars as lost_dollars,
+            sums.won_dollars / nullif(sums.wins, 0) as avg_win_dollars,
+            -sums.lost_dollars / nullif(sums.losses, 0) as avg_loss_dollars,
+            sums.mae_sum / sums.n_trades as avg_mae,
+            sums.mfe_sum / sums.n_trades as avg_mfe,
+            sums.win_minutes / nullif(sums.wins, 0) as avg_hold_win_min,
+            sums.loss_minutes / nullif(sums.losses, 0) as avg_hold_loss_min,
+            orders.max_drawdown_dollars,
             {% for kind, percentiles in percentile_columns() -%}
             {% for p in percentiles -%}
-            percentile_cont({{ p / 100 }}) within group (order by {{ kind }}_double) as {{ kind }}_p{{ p }},
+            orders.{{ kind }}_p{{ p }},
             {% endfor -%}
             {% endfor -%}
-            avg(holding_minutes) filter (where win_loss_label = 1) as avg_hold_win_min,
-            avg(holding_minutes) filter (where win_loss_label = -1) as avg_hold_loss_min,
-            percentile_cont(0.5) within group (order by holding_double)
-            filter (where win_loss_label = 1) as median_hold_win_min
-        from counted
-        group by cube (ticker, strategy_type, asset_type)
-        -- The grand total has a row even of nothing.
-        having count(*) > 0
+            orders.median_hold_win_min
+        from sums
+        inner join orders using (is_all_tickers, ticker, strategy_type, asset_type)
     ) as of_date
 )
 
