@@ -28,13 +28,11 @@ dispatched as materialized (
     {{ dispatched_positions('derived', 'dispatched_orders') }}
 ),
 
--- Of an entry that the last build did not know, or around which marks came since.
-unquoted as (
-    select derived.*
-    from derived
-    left join stored_quotes
-        on derived.position_id = stored_quotes.position_id and derived.opened_at = stored_quotes.opened_at
-    where
+-- Unquoted: an entry that the last build did not know, or around which marks came since.
+entries as materialized (
+    select
+        derived.*,
+        stored_quotes.entry_spread_pct,
         stored_quotes.position_id is null
         or exists (
             select 1 from {{ source('alpaca', 'changed_marks') }} as changed
@@ -43,7 +41,15 @@ unquoted as (
                 and changed.hour_at <= derived.opened_at
                 and changed.hour_at
                 > derived.opened_at - interval '1 hour' - interval '{{ var("entry_quote_max_age_seconds") }} seconds'
-        )
+        ) as is_unquoted
+    from derived
+    left join stored_quotes
+        on derived.position_id = stored_quotes.position_id and derived.opened_at = stored_quotes.opened_at
+),
+
+unquoted as (
+    select * from entries
+    where is_unquoted
 ),
 
 quoted_anew as (
@@ -52,15 +58,17 @@ quoted_anew as (
 
 quoted as materialized (
     select
-        derived.position_id,
-        case
-            when unquoted.position_id is null then stored_quotes.entry_spread_pct
-            else quoted_anew.entry_spread_pct
-        end as entry_spread_pct
-    from derived
-    left join unquoted on derived.position_id = unquoted.position_id
-    left join quoted_anew on derived.position_id = quoted_anew.position_id
-    left join stored_quotes on derived.position_id = stored_quotes.position_id
+        position_id,
+        entry_spread_pct
+    from quoted_anew
+
+    union all
+
+    select
+        position_id,
+        entry_spread_pct
+    from entries
+    where not is_unquoted
 ),
 
 positions as (

@@ -75,6 +75,34 @@ def test_marks_are_reduced_by_span(marked: Database) -> None:
     ]
 
 
+def test_spans_of_one_symbol_share_their_marks(marked: Database) -> None:
+    # One within another, one that begins where it ends, the same twice, and one that is none.
+    assert reduced(
+        marked,
+        (1, "2025-03-03 15:00:00+00", "infinity"),
+        (1, "2025-03-03 15:00:59+00", "2025-03-03 15:01:00+00"),
+        (1, "2025-03-03 15:01:00+00", "infinity"),
+        (1, "2025-03-03 15:01:00+00", "infinity"),
+        (1, "2025-03-03 15:01:00+00", "2025-03-03 15:00:00+00"),
+    ) == [
+        (1, 100, 9, "2025-03-03 15:01:00.000001+00"),
+        (2, 10, 9, "2025-03-03 15:00:59+00"),
+        (3, 20, 10, "2025-03-03 15:01:00.000001+00"),
+        (4, 20, 10, "2025-03-03 15:01:00.000001+00"),
+    ]
+
+
+def test_what_lies_between_two_spans_is_of_neither(marked: Database) -> None:
+    assert reduced(
+        marked,
+        (1, "2025-03-03 15:00:00+00", "2025-03-03 15:00:31+00"),
+        (1, "2025-03-03 15:01:00+00", "2025-03-03 15:01:00.000001+00"),
+    ) == [
+        (1, 100, 100, "2025-03-03 15:00:30+00"),
+        (2, 10, 10, "2025-03-03 15:01:00+00"),
+    ]
+
+
 def test_nothing_is_asked(marked: Database) -> None:
     assert marked.query("select * from raw.reduced_marks('{}', '{}', '{}')") == []
     assert marked.query("select * from raw.last_quotes('{}', '{}', '1 minute')") == []
