@@ -27,7 +27,8 @@ class Built:
     ``cpu`` those of processor time of all server processes. ``seconds`` by model are
     dbt's own; ``queries`` the compiled SQL of each model; ``parents`` what a model
     reads, ``stored`` the models that are tables, and ``settings`` what a model sets
-    for its transaction.
+    for its transaction (hooks in SQL; those that are macros set nothing in a full build
+    that its query depends on).
     """
 
     cost: Cost

@@ -58,10 +58,10 @@
 {%- endmacro %}
 
 {#
-    A setting (pre_hook) of the transaction of a model that nobody but a build reads: its
-    commit does not wait for the disk. The log is one, so the commit of a mart, which waits,
-    takes with it all that were before; a server that loses the last ones loses the end of
-    a build, whose changes are still claimed.
+    A setting (pre_hook) of the transaction of an intermediate model: its commit does not
+    wait for the disk. The log is one, so the commit of a mart, which waits, takes with it
+    all that were before. A server that breaks down can lose the last steps of a build:
+    what they derived is then still claimed, and the next build derives it again.
 #}
 {% macro commit_later() -%}
     {%- if execute and model.config.materialized == 'incremental' -%}

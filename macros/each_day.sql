@@ -2,8 +2,8 @@
     A query over days of marks, as one for each day in `leg_days`. With its bounds as
     constants the planner opens the one partition of that day, of years of them; and in a
     full build parallel workers take the days in turn: a query that looks up marks for each row of
-    another relation has no parallel plan of its own. As in each_part(), the model keeps its
-    session out of the work.
+    another relation has no parallel plan of its own. The model has the setting that
+    each_part() explains.
 
     query: a macro of leg_days and a day, which puts of_day() where it reads marks.
     leg_days: a relation that stands in the database, with an observed_date.

@@ -30,4 +30,3 @@ union all
     {{ position_id }} between '{{ part }}0000000-0000-0000-0000-000000000000'
     and '{{ last }}fffffff-ffff-ffff-ffff-ffffffffffff'
 {%- endmacro %}
-

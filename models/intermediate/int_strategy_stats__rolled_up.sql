@@ -47,12 +47,16 @@ rolled_up as (
                 count(*)::numeric as n_trades,
                 count(*) filter (where win_loss_label = 1)::numeric as wins,
                 count(*) filter (where win_loss_label = -1)::numeric as losses,
+                -- Of what cost nothing there is no percentage.
+                count(pnl_pct)::numeric as return_count,
                 sum(pnl_pct) as return_sum,
                 sum(pnl_pct * pnl_pct) as squared_return_sum,
                 sum(net_pnl_dollars) as net_dollars,
                 sum(net_pnl_dollars) filter (where win_loss_label = 1) as won_dollars,
                 sum(net_pnl_dollars) filter (where win_loss_label = -1) as lost_dollars,
+                count(mae_pct)::numeric as mae_count,
                 sum(mae_pct) as mae_sum,
+                count(mfe_pct)::numeric as mfe_count,
                 sum(mfe_pct) as mfe_sum,
                 sum(holding_minutes) filter (where win_loss_label = 1) as win_minutes,
                 sum(holding_minutes) filter (where win_loss_label = -1) as loss_minutes
@@ -63,12 +67,21 @@ rolled_up as (
         sums as (
             select
                 {{ labels }},
-                {% for name in [
-                    'n_trades', 'wins', 'losses', 'return_sum', 'squared_return_sum', 'net_dollars', 'won_dollars',
-                    'lost_dollars', 'mae_sum', 'mfe_sum', 'win_minutes', 'loss_minutes'
-                ] -%}
-                sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
-                {% endfor %}
+                sum(n_trades) as n_trades,
+                sum(wins) as wins,
+                sum(losses) as losses,
+                sum(return_count) as return_count,
+                sum(return_sum) as return_sum,
+                sum(squared_return_sum) as squared_return_sum,
+                sum(net_dollars) as net_dollars,
+                sum(won_dollars) as won_dollars,
+                sum(lost_dollars) as lost_dollars,
+                sum(mae_count) as mae_count,
+                sum(mae_sum) as mae_sum,
+                sum(mfe_count) as mfe_count,
+                sum(mfe_sum) as mfe_sum,
+                sum(win_minutes) as win_minutes,
+                sum(loss_minutes) as loss_minutes
             from summed
             group by cube (ticker, strategy_type, asset_type)
         ),
@@ -98,19 +111,19 @@ rolled_up as (
             sums.asset_type,
             sums.n_trades,
             sums.wins,
-            sums.return_sum / sums.n_trades as avg_return,
+            sums.return_sum / nullif(sums.return_count, 0) as avg_return,
             -- Sample deviation, from the sum of squares: numeric loses no digits.
             sqrt(
-                greatest(sums.n_trades * sums.squared_return_sum - sums.return_sum * sums.return_sum, 0)
-                / nullif(sums.n_trades * (sums.n_trades - 1), 0)
+                greatest(sums.return_count * sums.squared_return_sum - sums.return_sum * sums.return_sum, 0)
+                / nullif(sums.return_count * (sums.return_count - 1), 0)
             ) as return_deviation,
             sums.net_dollars / sums.n_trades as expectancy_dollars,
             coalesce(sums.won_dollars, 0) as won_dollars,
             -sums.lost_dollars as lost_dollars,
             sums.won_dollars / nullif(sums.wins, 0) as avg_win_dollars,
             -sums.lost_dollars / nullif(sums.losses, 0) as avg_loss_dollars,
-            sums.mae_sum / sums.n_trades as avg_mae,
-            sums.mfe_sum / sums.n_trades as avg_mfe,
+            sums.mae_sum / nullif(sums.mae_count, 0) as avg_mae,
+            sums.mfe_sum / nullif(sums.mfe_count, 0) as avg_mfe,
             sums.win_minutes / nullif(sums.wins, 0) as avg_hold_win_min,
             sums.loss_minutes / nullif(sums.losses, 0) as avg_hold_loss_min,
             orders.max_drawdown_dollars,
@@ -121,7 +134,11 @@ rolled_up as (
             {% endfor -%}
             orders.median_hold_win_min
         from sums
-        inner join orders using (is_all_tickers, ticker, strategy_type, asset_type)
+        inner join orders
+            on sums.is_all_tickers = orders.is_all_tickers
+            and sums.ticker = orders.ticker
+            and sums.strategy_type = orders.strategy_type
+            and sums.asset_type = orders.asset_type
     ) as of_date
 )
 

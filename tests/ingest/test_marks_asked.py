@@ -76,7 +76,7 @@ def test_marks_are_reduced_by_span(marked: Database) -> None:
 
 
 def test_spans_of_one_symbol_share_their_marks(marked: Database) -> None:
-    # One within another, one that begins where it ends, the same twice, one that is none.
+    # One in another, one that begins where it ends, the same twice, and none at all.
     assert reduced(
         marked,
         (1, "2025-03-03 15:00:00+00", "infinity"),

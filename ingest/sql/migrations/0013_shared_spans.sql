@@ -1,6 +1,6 @@
 -- Spans of one symbol overlap: what is open shares its marks with all that is open in the
 -- same symbol. They are cut where any of them begins or ends, and each piece is read once,
--- so that the live positions cost the marks of their symbols, not those of each position.
+-- so that the live positions read the marks of their symbols, not those of each position.
 
 create or replace function raw.reduced_marks(
     symbol_ids integer [], from_instants timestamptz [], until_instants timestamptz []
