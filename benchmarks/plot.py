@@ -30,7 +30,8 @@ def draw(steps: Sequence[Step], path: Path) -> None:
             axes.annotate(
                 name,
                 (marks[-1], seconds[-1]),
-                xytext=(0, 9),
+                # On the side from which the line does not come.
+                xytext=(0, 9) if seconds[-1] >= seconds[0] else (0, -18),
                 textcoords="offset points",
                 ha="right",
                 color=color,
