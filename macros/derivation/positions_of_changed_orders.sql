@@ -21,42 +21,43 @@ orders as not materialized (
     select * from {{ ref('stg_alpaca__orders') }}
 ),
 
+-- Ids before accounts: see touched_lanes().
 client_orders as (
     select
-        account_name,
-        reference as client_order_id
+        reference as client_order_id,
+        account_name
     from facts
     where kind = 'client_order'
 
     union
 
     select
-        account_name,
-        client_order_id
+        client_order_id,
+        account_name
     from sent
     where client_order_id is not null
 ),
 
 changed as (
     select
-        account_name,
-        reference as order_id
+        reference as order_id,
+        account_name
     from facts
     where kind in ('fill', 'order')
 
     union
 
     select
-        account_name,
-        order_id
+        order_id,
+        account_name
     from sent
     where order_id is not null
 
     union
 
     select
-        orders.account_name,
-        orders.order_id
+        orders.order_id,
+        orders.account_name
     from client_orders
     inner join orders
         on client_orders.account_name = orders.account_name
@@ -65,8 +66,8 @@ changed as (
     union
 
     select
-        legs.account_name,
-        legs.order_id
+        legs.order_id,
+        legs.account_name
     from client_orders
     inner join {{ legs }} as legs
         on client_orders.account_name = legs.account_name
@@ -79,8 +80,8 @@ related as (
     union
 
     select
-        orders.account_name,
-        orders.parent_order_id as order_id
+        orders.parent_order_id as order_id,
+        orders.account_name
     from changed
     inner join orders
         on changed.account_name = orders.account_name and changed.order_id = orders.order_id
@@ -89,15 +90,22 @@ related as (
     union
 
     select
-        orders.account_name,
-        orders.order_id
+        orders.order_id,
+        orders.account_name
     from changed
     inner join orders
         on changed.account_name = orders.account_name and changed.order_id = orders.parent_order_id
 )
 
-select legs.position_id
+-- By the index, order by order, as in legs_since_flat().
+select held.position_id
 from related
-inner join {{ legs }} as legs
-    on related.account_name = legs.account_name and related.order_id = legs.order_id
+cross join lateral (
+    select legs.position_id
+    from {{ legs }} as legs
+    where
+        legs.account_name = related.account_name
+        and legs.order_id = related.order_id
+    offset 0
+) as held
 {% endmacro %}

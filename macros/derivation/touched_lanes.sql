@@ -9,11 +9,13 @@
     facts: rows of raw.changed_facts. legs: the legs as they were built last.
 #}
 {% macro touched_lanes(facts, legs) %}
+-- What is sorted to be distinct begins with the column that tells rows apart: to compare
+-- account names, of which there are few, took most of the time.
 with facts as (
     select distinct
-        kind,
+        reference,
         account_name,
-        reference
+        kind
     from {{ facts }}
 ),
 
@@ -29,16 +31,16 @@ legs as not materialized (
 -- With the order of the execution that a bust or correction names.
 orders as (
     select
-        account_name,
-        reference as order_id
+        reference as order_id,
+        account_name
     from facts
     where kind = 'fill'
 
     union
 
     select
-        named.account_name,
-        named.order_id
+        named.order_id,
+        named.account_name
     from facts
     inner join fills
         on facts.account_name = fills.account_name and facts.reference = fills.order_id
@@ -49,13 +51,13 @@ orders as (
 
 order_starts as (
     select
-        orders.account_name,
         orders.order_id,
+        orders.account_name,
         min(fills.executed_at) as started_at
     from orders
     inner join fills
         on orders.account_name = fills.account_name and orders.order_id = fills.order_id
-    group by orders.account_name, orders.order_id
+    group by orders.order_id, orders.account_name
 ),
 
 activities as (

@@ -37,19 +37,19 @@ newest as (
     select max(observed_date) as observed_date from {{ ref('stg_alpaca__mark_days') }}
 ),
 
--- A leg that is open has no last day of its own.
+-- A leg that is open has no last day of its own. The days are a column, not rows to join
+-- to: that was measured to take half as long again.
 dated as (
     select
         rebuilt.*,
-        dates.observed_at::date as observed_date
+        started.on_date
+        + generate_series(
+            0, least((rebuilt.leg_ended_at at time zone 'UTC')::date, newest.observed_date) - started.on_date
+        ) as observed_date
     from rebuilt
     cross join newest
-    cross join
-        lateral generate_series(
-            date_trunc('day', rebuilt.leg_started_at at time zone 'UTC'),
-            least(rebuilt.leg_ended_at at time zone 'UTC', coalesce(newest.observed_date, '-infinity')),
-            interval '1 day'
-        ) as dates (observed_at)
+    cross join lateral (select (rebuilt.leg_started_at at time zone 'UTC')::date as on_date) as started
+    where newest.observed_date is not null
 
     {% if derives_some() -%}
     union
@@ -70,7 +70,10 @@ touched as (
         greatest(leg_started_at, {{ utc_midnight('observed_date') }}) as observed_from,
         least(leg_ended_at, {{ utc_midnight('observed_date + 1') }}) as observed_until
     from dated
-    where quantity_after <> 0
+    -- No time, no marks.
+    where
+        quantity_after <> 0
+        and leg_started_at < leg_ended_at
 )
 
 select * from touched
