@@ -44,8 +44,8 @@ lock: setup  ## choose the newest versions that pyproject.toml allows
 bench: setup  ## measure speed beside the rivals, all sizes (hours)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-small: setup  ## the same on the small size: wrong results fail, slow ones do not
-	@$(BIN)/python -m benchmarks --sizes small --repeats 1 --no-page $(ARGS)
+bench-small: setup  ## all of it on the small size: wrong results fail, slow ones do not
+	@$(BIN)/python -m benchmarks --sizes small --repeats 1 --side-by-side $(ARGS)
 
 bench-ingest: setup  ## measure the live ingester and its writer
 	@$(BIN)/python -m benchmarks.ingest

@@ -8,7 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import derived, nightly, orchestration, plot, replaying, report, storage
+from benchmarks import (
+    derived,
+    halves,
+    nightly,
+    orchestration,
+    plot,
+    replaying,
+    report,
+    storage,
+)
 from benchmarks.machine import description
 from benchmarks.server import BenchmarkError, Server, running_server
 from benchmarks.sizes import SIZES, Size
@@ -43,6 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--repeats", type=int, help="of each figure (default: 5 small, else 3)"
     )
     parser.add_argument("--no-page", action="store_true", help="only print")
+    parser.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="two parts at a time, without the page: only to find wrong results",
+    )
     options = parser.parse_args(arguments)
     sizes, parts = options.sizes.split(","), options.parts.split(",")
     for known, named, what in ((SIZES, sizes, "size"), (PARTS, parts, "part")):
@@ -50,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"no {what} {unknown[0]!r}: {', '.join(known)}")
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats must be at least 1")
+    if options.side_by_side:
+        return halves.run(options.sizes, parts, options.repeats)
     try:
         with running_server() as server:
             _require_disk(server.folder, max(SIZES[name].disk for name in sizes))

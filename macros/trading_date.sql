@@ -27,7 +27,16 @@
     and {{ instant }} < {{ new_york_instant(date ~ ' + 1', '00:00') }}
 {%- endmacro %}
 
-{# The instant at which a UTC date begins: marks are stored by UTC day. #}
+{# The UTC date of an instant: marks are stored by it. #}
+{% macro utc_date(instant) %}
+    {{- adapter.dispatch("utc_date")(instant) -}}
+{% endmacro %}
+
+{% macro default__utc_date(instant) -%}
+    ({{ instant }} at time zone 'UTC')::date
+{%- endmacro %}
+
+{# The instant at which a UTC date begins. #}
 {% macro utc_midnight(date) %}
     {{- adapter.dispatch("utc_midnight")(date) -}}
 {% endmacro %}

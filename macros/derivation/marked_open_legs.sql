@@ -44,7 +44,7 @@ spans as (
         held.symbol_id,
         held.leg_started_at,
         held.leg_ended_at,
-        (changed_marks.hour_at at time zone 'UTC')::date
+        {{ utc_date('changed_marks.hour_at') }}
 ),
 
 numbered as materialized (

@@ -14,7 +14,7 @@ with numbered as materialized (
         opened_on.opened_on,
         row_number() over (partition by opened_on.opened_on order by positions.opened_at) as quote_number
     from {{ positions }} as positions
-    cross join lateral (select (positions.opened_at at time zone 'UTC')::date as opened_on) as opened_on
+    cross join lateral (select {{ utc_date('positions.opened_at') }} as opened_on) as opened_on
     -- Nobody saw when the others were entered.
     where not positions.is_opening_synthetic
 ),

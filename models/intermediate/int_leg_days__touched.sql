@@ -23,7 +23,7 @@ rebuilt as (
 marked_dates as (
     select distinct
         symbol_id,
-        (hour_at at time zone 'UTC')::date as observed_date
+        {{ utc_date('hour_at') }} as observed_date
     from {{ source('alpaca', 'changed_marks') }}
     where is_claimed
 ),
@@ -42,13 +42,13 @@ newest as (
 dated as (
     select
         rebuilt.*,
-        started.on_date
-        + generate_series(
-            0, least((rebuilt.leg_ended_at at time zone 'UTC')::date, newest.observed_date) - started.on_date
+        {{ utc_date('rebuilt.leg_started_at') }} + generate_series(
+            0,
+            least({{ utc_date('rebuilt.leg_ended_at') }}, newest.observed_date)
+            - {{ utc_date('rebuilt.leg_started_at') }}
         ) as observed_date
     from rebuilt
     cross join newest
-    cross join lateral (select (rebuilt.leg_started_at at time zone 'UTC')::date as on_date) as started
     where newest.observed_date is not null
 
     {% if derives_some() -%}

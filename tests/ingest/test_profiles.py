@@ -173,9 +173,9 @@ def test_dbt_refuses_in_words(environ: dict[str, str], words: str) -> None:
 
 @pytest.mark.usefixtures("environment")
 def test_dbt_settings_of_its_own() -> None:
-    found = dbt_target(PROFILES.parent, {"EXCURSION_DBT_THREADS": "2"})
-    assert (found["schema"], found["threads"]) == ("analytics", 2)
-    assert dbt_target(PROFILES.parent, {})["threads"] == 4
+    found = dbt_target(PROFILES.parent, {"EXCURSION_DBT_THREADS": "3"})
+    assert (found["schema"], found["threads"]) == ("analytics", 3)
+    assert dbt_target(PROFILES.parent, {})["threads"] == 2
 
 
 @pytest.mark.parametrize("url", URLS)
