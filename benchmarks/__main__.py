@@ -64,9 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"no {what} {unknown[0]!r}: {', '.join(known)}")
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats must be at least 1")
-    if options.side_by_side:
-        return halves.run(options.sizes, parts, options.repeats)
     try:
+        if options.side_by_side:
+            return halves.run(options.sizes, parts, options.repeats)
         with running_server() as server:
             _require_disk(server.folder, max(SIZES[name].disk for name in sizes))
             for name in sizes:
@@ -74,6 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (BenchmarkError, ExcursionError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 
 from benchmarks import derived
@@ -15,13 +15,11 @@ from benchmarks import derived
 #: They take about equally long on the small size. Each has a server of its own.
 HALVES = (("replay", "storage", "nightly", "dagster"), derived.PARTS)
 
-WAIT_SECONDS = 0.2
-
 
 def run(sizes: str, parts: Sequence[str], repeats: int | None) -> int:
-    """What each half printed, one after the other; the status of one that failed.
+    """What each half printed, one after the other; the status of the first to fail.
 
-    The other half is then stopped.
+    The other half is then stopped, as both are by Ctrl-C.
     """
     with ExitStack() as stack:
         outputs, running = [], []
@@ -33,26 +31,33 @@ def run(sizes: str, parts: Sequence[str], repeats: int | None) -> int:
                 command += ["--repeats", str(repeats)] if repeats else []
                 outputs.append(output)
                 running.append(
-                    subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+                    subprocess.Popen(
+                        command,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        # Away from the terminal: a second Ctrl-C would interrupt the
+                        # half while it stops its server.
+                        start_new_session=True,
+                    )
                 )
         try:
-            while (status := _status(running)) is None:
-                time.sleep(WAIT_SECONDS)
+            return _first_failure(running)
         finally:
-            for process in running:
-                # As Ctrl-C does: the server of the half is stopped with it.
-                if process.poll() is None:
-                    process.send_signal(signal.SIGINT)
-                process.wait()
             for output in outputs:
                 output.seek(0)
                 print(output.read().decode(errors="replace"), end="", flush=True)
-    return status
 
 
-def _status(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """0 when all ended well, that of one that did not, none while it is open."""
-    statuses = [process.poll() for process in running]
-    if failed := [status for status in statuses if status]:
-        return failed[0]
-    return None if None in statuses else 0
+def _first_failure(running: Sequence[subprocess.Popen[bytes]]) -> int:
+    """0 when all ended well. None is running afterwards."""
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(process.wait) for process in running]
+        try:
+            for wait in as_completed(waits):
+                if status := wait.result():
+                    return status
+            return 0
+        finally:
+            for process, wait in zip(running, waits, strict=True):
+                if not wait.done():
+                    process.send_signal(signal.SIGINT)
