@@ -201,7 +201,7 @@ def _build(connection: Connection, settings: config.Settings, console: Console) 
         raise
     counts = dbt_project.counts(output)
     warned = counts.get("WARN", 0)
-    built = f"{counts.get('PASS', 0)} models, seeds and tests passed"
+    built = f"{counts.get('PASS', 0)} models, seeds, tests and hooks passed"
     if warned:
         what = "; ".join(dbt_project.warnings(output))
         built += f", {warned} warning{'' if warned == 1 else 's'}: {what}".rstrip(": ")

@@ -20,6 +20,19 @@
 {% endmacro %}
 
 {#
+    Incremental strategy `add_rows`: what the model selects is added to the rows of earlier
+    builds; in a build of everything it replaces them.
+#}
+{% macro get_incremental_add_rows_sql(arg_dict) %}
+    {% if is_full_build() -%}
+    {{ get_incremental_replace_rows_sql(arg_dict) }}
+    {%- else -%}
+    {{ lock_for_build(arg_dict) }}
+    {{ insert_derived(arg_dict) }}
+    {%- endif %}
+{% endmacro %}
+
+{#
     The first statement of each strategy: of two builds at once the one that began first
     stops, and the other one, which has taken over its changes, waits for its last rows.
 #}

@@ -18,8 +18,6 @@ with openings as (
     {%- endif %}
 ),
 
--- Brokers report a later execution of an order with an earlier time: an execution
--- happens at the latest time of its order up to it.
 fill_events as (
     select
         event_id,
@@ -35,10 +33,7 @@ fill_events as (
         price,
         cumulative_quantity,
         1 as same_instant_rank,
-        max(executed_at) over (
-            partition by account_name, order_id
-            order by cumulative_quantity, event_id
-        ) as happened_at,
+        {{ execution_happened_at() }} as happened_at,
         received_at
     from {{ executions }}
 ),

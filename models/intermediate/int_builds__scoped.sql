@@ -24,7 +24,8 @@ with scoped as (
         {%- endif %} as earlier_invocation_ids,
         '{}'::text[] as models_built,
         {{ is_full }} as is_full,
-        {{ is_full }} as has_derived_all
+        {{ is_full }} as has_derived_all,
+        {% if is_full -%} true {%- else -%} (select is_all_unchecked from {{ this }}) {%- endif %} as is_all_unchecked
 )
 
 select * from scoped

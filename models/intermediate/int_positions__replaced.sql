@@ -6,6 +6,7 @@
     )
 }}
 
+-- depends_on: {{ ref('int_lanes__unchecked') }}
 with lanes as (
     select * from {{ ref('int_lanes__touched') }}
 ),

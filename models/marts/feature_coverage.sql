@@ -25,28 +25,61 @@ executions as (
     select * from {{ ref('stg_dispatch__executions') }}
 ),
 
--- Asked for once more, so that features that are lost on the way to the position show
--- as neither featured nor missing.
 recommendations as (
     select * from {{ ref('stg_dispatch__recommendations') }}
 ),
 
+opened as (
+    select
+        {{ trading_date('entry_time') }} as trading_date,
+        account_name,
+        execution_uuid,
+        entry_features_json
+    from positions
+    -- Nobody saw when, nor why, the others were opened.
+    where not is_opening_synthetic
+),
+
+-- A position with features has them from its recommendation, which so need not be looked
+-- for. The others' are: features that are lost on the way to the position show as neither
+-- featured nor missing.
+explained as (
+    select
+        trading_date,
+        account_name,
+        execution_uuid,
+        true as is_recommended,
+        true as is_featured,
+        false as is_missing_snapshot
+    from opened
+    where entry_features_json is not null
+
+    union all
+
+    select
+        opened.trading_date,
+        opened.account_name,
+        opened.execution_uuid,
+        executions.recommendation_id is not null as is_recommended,
+        false as is_featured,
+        executions.recommendation_id is not null and recommendations.features_json is null as is_missing_snapshot
+    from opened
+    left join executions on opened.execution_uuid = executions.execution_uuid
+    left join recommendations on executions.recommendation_id = recommendations.recommendation_id
+    where opened.entry_features_json is null
+),
+
 counted as (
     select
-        {{ trading_date('positions.entry_time') }} as trading_date,
-        positions.account_name,
+        trading_date,
+        account_name,
         count(*) as opened_count,
-        count(positions.execution_uuid) as dispatched_count,
-        count(executions.recommendation_id) as recommended_count,
-        count(positions.entry_features_json) filter (where executions.recommendation_id is not null) as featured_count,
-        count(executions.recommendation_id) filter (where recommendations.features_json is null)
-            as missing_snapshot_count
-    from positions
-    left join executions on positions.execution_uuid = executions.execution_uuid
-    left join recommendations on executions.recommendation_id = recommendations.recommendation_id
-    -- Nobody saw when, nor why, the others were opened.
-    where not positions.is_opening_synthetic
-    group by 1, 2
+        count(execution_uuid) as dispatched_count,
+        count(*) filter (where is_recommended) as recommended_count,
+        count(*) filter (where is_featured) as featured_count,
+        count(*) filter (where is_missing_snapshot) as missing_snapshot_count
+    from explained
+    group by trading_date, account_name
 ),
 
 final as (

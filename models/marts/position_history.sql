@@ -9,7 +9,7 @@
 }}
 {{ require_full_build() }}
 
--- depends_on: {{ ref('int_positions__touched') }}
+-- depends_on: {{ ref('int_positions__touched') }}, {{ ref('int_positions__unchecked') }}
 with positions as (
     select * from {{ ref('int_positions__described') }}
 ),

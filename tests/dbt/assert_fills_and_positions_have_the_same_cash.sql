@@ -8,26 +8,45 @@ with instruments as (
     select * from {{ ref('stg_alpaca__instruments') }}
 ),
 
+executions as (
+    {{ executions_to_check() }}
+),
+
+broker_events as (
+    {{ broker_events_to_check() }}
+),
+
+openings as (
+    {{ openings_to_check() }}
+),
+
+legs as not materialized (
+    {{ legs_to_check() }}
+),
+
+closed as (
+    {{ of_positions_to_check(ref('position_history'), 'id') }}
+),
+
 -- A stock leg of an exercise or assignment is a fill at the strike, a synthetic opening
--- one at its price. Splits, expiries and the
--- option legs move no cash.
+-- one at its price. Splits, expiries and the option legs move no cash.
 moves as (
     select
         account_name,
         symbol,
         signed_quantity,
         price
-    from {{ ref('int_executions__resolved') }}
+    from executions
 
     union all
 
     select
         account_name,
         symbol,
-        quantity as signed_quantity,
+        amount as signed_quantity,
         price
-    from {{ ref('stg_alpaca__account_activities') }}
-    where activity_type = 'OPTRD' and quantity <> 0 and price is not null
+    from broker_events
+    where moves = 'trade'
 
     union all
 
@@ -36,7 +55,7 @@ moves as (
         symbol,
         signed_quantity,
         price
-    from {{ ref('stg_alpaca__openings') }}
+    from openings
 ),
 
 summed as (
@@ -60,12 +79,21 @@ moved as (
     inner join instruments on summed.symbol = instruments.symbol
 ),
 
+closed_positions as (
+    select
+        account_name,
+        coalesce(option_symbol, ticker) as symbol,
+        entry_time,
+        pnl_dollars as cash_dollars
+    from closed
+),
+
 open_positions as (
     select distinct on (position_id)
         account_name,
         symbol,
         cash_after * multiplier as cash_dollars
-    from {{ ref('int_legs__built') }}
+    from legs
     where is_open_position
     order by position_id asc, leg_number desc
 ),
@@ -73,9 +101,10 @@ open_positions as (
 positions as (
     select
         account_name,
-        coalesce(option_symbol, ticker) as symbol,
-        pnl_dollars as cash_dollars
-    from {{ ref('position_history') }}
+        symbol,
+        cash_dollars
+    from closed_positions
+    where {{ is_of_lanes_to_check('closed_positions') }}
 
     union all
 

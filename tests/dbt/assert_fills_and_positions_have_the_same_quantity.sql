@@ -4,8 +4,20 @@
 -- A returned row is an (account, symbol) whose sums differ by more than dust.
 -- A lane with a split is left out, because its fills and positions are stated in
 -- different units; its cash is compared like any other's.
-with legs as not materialized (
-    select * from {{ ref('int_legs__built') }}
+with executions as (
+    {{ executions_to_check() }}
+),
+
+openings as (
+    {{ openings_to_check() }}
+),
+
+legs as not materialized (
+    {{ legs_to_check() }}
+),
+
+closed as (
+    {{ of_positions_to_check(ref('position_history'), 'id') }}
 ),
 
 split_lanes as (
@@ -22,7 +34,7 @@ moves as (
         account_name,
         symbol,
         signed_quantity
-    from {{ ref('int_executions__resolved') }}
+    from executions
 
     union all
 
@@ -30,7 +42,7 @@ moves as (
         account_name,
         symbol,
         signed_quantity
-    from {{ ref('stg_alpaca__openings') }}
+    from openings
 
     union all
 
@@ -66,13 +78,23 @@ open_turnover as (
     group by position_id
 ),
 
-positions as (
+closed_positions as (
     select
         account_name,
         coalesce(option_symbol, ticker) as symbol,
-        2 * quantity as turned_over,
+        entry_time,
+        2 * quantity as turned_over
+    from closed
+),
+
+positions as (
+    select
+        account_name,
+        symbol,
+        turned_over,
         0 as left_over
-    from {{ ref('position_history') }}
+    from closed_positions
+    where {{ is_of_lanes_to_check('closed_positions') }}
 
     union all
 

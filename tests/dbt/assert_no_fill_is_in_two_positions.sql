@@ -4,30 +4,34 @@
 -- A returned row is a fill that is in more than one position without crossing zero, or
 -- twice in one.
 with legs as not materialized (
-    select * from {{ ref('int_legs__built') }}
+    {{ legs_to_check() }}
+),
+
+fills as not materialized (
+    select * from legs
     where event_type in ('FILL', 'OPENING')
 ),
 
 -- Nearly all are in one: what follows need not look at them.
 repeated as (
     select event_id
-    from legs
+    from fills
     group by event_id
     having count(*) > 1
 ),
 
 counted as (
     select
-        legs.event_id,
+        fills.event_id,
         count(*) as leg_count,
-        count(distinct legs.part) as part_count,
-        count(distinct legs.position_id) as position_count,
+        count(distinct fills.part) as part_count,
+        count(distinct fills.position_id) as position_count,
         bool_and(
-            case legs.part when 1 then legs.quantity_after = 0 else legs.quantity_after = legs.signed_quantity end
+            case fills.part when 1 then fills.quantity_after = 0 else fills.quantity_after = fills.signed_quantity end
         ) as is_cut_at_zero
     from repeated
-    inner join legs on repeated.event_id = legs.event_id
-    group by legs.event_id
+    inner join fills on repeated.event_id = fills.event_id
+    group by fills.event_id
 )
 
 select * from counted

@@ -2,12 +2,16 @@
 -- Why: features from after the entry know its outcome, and whoever learns from them
 -- learns to look ahead.
 -- A returned row is a position with a recommendation made after it was opened.
-with positions as (
+with closed as (
+    {{ of_positions_to_check(ref('position_history'), 'id') }}
+),
+
+positions as (
     select
         id,
         execution_uuid,
         entry_time
-    from {{ ref('position_history') }}
+    from closed
     union all
     select
         id,

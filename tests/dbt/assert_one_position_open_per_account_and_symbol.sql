@@ -2,14 +2,18 @@
 -- after the end of the one before, and at most the last is open.
 -- Why: a position is the fills from flat to flat, so a second one cannot begin before.
 -- A returned row is a position that begins while another of its lane is open.
-with lives as (
+with closed as (
+    {{ of_positions_to_check(ref('position_history'), 'id') }}
+),
+
+lives as (
     select
         id,
         account_name,
         coalesce(option_symbol, ticker) as symbol,
         entry_time,
         exit_time
-    from {{ ref('position_history') }}
+    from closed
 
     union all
 

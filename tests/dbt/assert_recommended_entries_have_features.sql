@@ -3,12 +3,16 @@
 -- Why: a training set with holes teaches the holes, and these the models made.
 -- A returned row is a position without the features that its recommendation has. One
 -- that came without features is accepted: feature_coverage counts it.
-with positions as (
+with closed as (
+    {{ of_positions_to_check(ref('position_history'), 'id') }}
+),
+
+positions as (
     select
         id,
         execution_uuid,
         entry_features_json
-    from {{ ref('position_history') }}
+    from closed
     union all
     select
         id,

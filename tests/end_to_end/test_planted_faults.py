@@ -2,7 +2,8 @@
 
 The bundled sample is replayed and built once. Each fault is planted in a clone of that
 database, and all data tests, those that only warn among them, are run on it: the SQL
-that dbt compiled of them, because dbt takes ten times as long around it.
+that dbt compiled of them, because dbt takes ten times as long around it. Once as
+`dbt test` looks, at everything, and once as a build does that derived some.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -21,6 +23,26 @@ from tests.support.postgres import Database, Server
 
 #: What dbt writes into this one depends on the columns that it finds.
 OF_COLUMNS = "position_history_has_its_31_columns_in_order"
+
+
+#: As if all that stands had been derived by the last build.
+UNCHECKED = """
+delete from analytics_intermediate.int_lanes__unchecked;
+delete from analytics_intermediate.int_positions__unchecked;
+insert into analytics_intermediate.int_lanes__unchecked
+select account_name, symbol, '-infinity'::timestamptz
+from (
+    select account_name, symbol from raw.fills
+    union
+    select account_name, symbol from raw.openings
+    union
+    select account_name, symbol from analytics_intermediate.int_legs__built
+) as lanes;
+insert into analytics_intermediate.int_positions__unchecked
+select id from analytics.position_history
+union
+select position_id from analytics_intermediate.int_legs__built
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +61,28 @@ def green(server: Server, built_sample: Database) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def queries(green: Database) -> dict[str, str]:
-    """What dbt asks for each data test, by its name: the rows that should not be."""
-    compiled = run(green, ["compile", "--select", "test_type:data"])
-    nodes = [result.node for result in compiled if result.node.resource_type == "test"]
+def queries(green: Database) -> list[dict[str, str]]:
+    """What dbt asks for each data test, by its name: the rows that should not be.
+
+    As `dbt test` asks, and as a build does in which every position was derived again.
+    """
+    from dbt_common.invocation import get_invocation_id
+
+    everything = compiled(green)
+    green.execute(
+        "update analytics_intermediate.int_builds__scoped"  # noqa: S608
+        f" set invocation_id = '{get_invocation_id()}', is_all_unchecked = false"
+    )
+    # The next run takes itself for the one that built.
+    with mock.patch("dbt.cli.requires.reset_invocation_id"):
+        some = compiled(green)
+    assert some != everything
+    return [everything, some]
+
+
+def compiled(database: Database) -> dict[str, str]:
+    results = run(database, ["compile", "--select", "test_type:data"])
+    nodes = [result.node for result in results if result.node.resource_type == "test"]
     assert all(node.config.fail_calc == "count(*)" for node in nodes)
     return {node.name: node.compiled_code for node in nodes}
 
@@ -75,16 +115,22 @@ def red_by_dbt(database: Database) -> set[str]:
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name != OF_COLUMNS])
 def test_a_planted_fault_turns_exactly_its_test_red(
-    name: str, clone: Database, green: Database, queries: dict[str, str]
+    name: str, clone: Database, green: Database, queries: list[dict[str, str]]
 ) -> None:
     clone.execute(FAULTS[name])
-    red = set()
+    clone.execute(UNCHECKED)
+    everything, some = queries
+    asked = [
+        *everything.items(),
+        *((test, query) for test, query in some.items() if query != everything[test]),
+    ]
+    red = []
     with closing(clone.connect()) as connection, connection.cursor() as cursor:
-        for test, query in queries.items():
+        for test, query in asked:
             cursor.execute(query.replace(f'"{green.name}"', f'"{clone.name}"'))
             if cursor.fetchall():
-                red.add(test)
-    assert red == {name}
+                red.append(test)
+    assert red == [name] * sum(test == name for test, _ in asked)
 
 
 @pytest.mark.parametrize("name", [OF_COLUMNS, "assert_quarantine_is_empty"])

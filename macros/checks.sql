@@ -1,0 +1,193 @@
+{#
+    What data tests look at that compare rows of the whole history. In a build that derives
+    some, the rows that it derived, and those of earlier builds until a build passed all
+    these tests (int_lanes__unchecked, int_positions__unchecked): what stands was looked at
+    when it was derived. `dbt test` by itself, and a build of everything, look at all.
+#}
+
+{#
+    Whether the test looks at all rows. Not to be asked while dbt parses: it then sees the
+    references of the other branch, and those of this one in comments.
+#}
+{% macro looks_at_everything() -%}
+    {%- if last_built('int_positions__unchecked') is none -%}{{ return(true) }}{%- endif -%}
+    {%- set rows = run_query(
+        "select 1 from " ~ last_built('int_builds__scoped') ~ " where invocation_id = '" ~ invocation_id ~ "'"
+        ~ " and not is_all_unchecked"
+    ).rows -%}
+    {{ return(rows | length == 0) }}
+{%- endmacro %}
+
+{# The executions that count, of the lanes to look at. #}
+{% macro executions_to_check() %}
+-- depends_on: {{ ref('int_executions__resolved') }}
+{%- if execute and looks_at_everything() %}
+select
+    event_id,
+    account_name,
+    symbol,
+    signed_quantity,
+    price
+from {{ ref('int_executions__resolved') }}
+{%- else %}
+with executions as (
+    {{ resolved_executions(ref('int_lanes__unchecked')) }}
+),
+
+timed as (
+    select
+        event_id,
+        account_name,
+        symbol,
+        signed_quantity,
+        price,
+        {{ execution_happened_at() }} as happened_at
+    from executions
+)
+
+select
+    timed.event_id,
+    timed.account_name,
+    timed.symbol,
+    timed.signed_quantity,
+    timed.price
+from timed
+inner join {{ ref('int_lanes__unchecked') }} as lanes
+    on timed.account_name = lanes.account_name
+    and timed.symbol = lanes.symbol
+    and timed.happened_at > lanes.flat_until_at
+{%- endif %}
+{% endmacro %}
+
+{# The broker's events that move a position, of the lanes to look at. #}
+{% macro broker_events_to_check() %}
+-- depends_on: {{ ref('int_broker_events__interpreted') }}
+{%- if execute and looks_at_everything() %}
+select * from {{ ref('int_broker_events__interpreted') }}
+{%- else %}
+with events as (
+    {{ interpreted_broker_events(ref('int_lanes__unchecked')) }}
+)
+
+select events.*
+from events
+inner join {{ ref('int_lanes__unchecked') }} as lanes
+    on events.account_name = lanes.account_name
+    and events.symbol = lanes.symbol
+    and events.happened_at > lanes.flat_until_at
+{%- endif %}
+{% endmacro %}
+
+{# The synthetic openings of the lanes to look at: they stand before all else. #}
+{% macro openings_to_check() %}
+select openings.* from {{ ref('stg_alpaca__openings') }} as openings
+{%- if not execute or not looks_at_everything() %}
+inner join {{ ref('int_lanes__unchecked') }} as lanes
+    on openings.account_name = lanes.account_name
+    and openings.symbol = lanes.symbol
+    and lanes.flat_until_at = '-infinity'
+{%- endif %}
+{% endmacro %}
+
+{# The legs of the lanes to look at. #}
+{% macro legs_to_check() %}
+-- depends_on: {{ ref('int_lanes__unchecked') }}
+{%- if execute and looks_at_everything() %}
+select * from {{ ref('int_legs__built') }}
+{%- else %}
+{{ legs_since_flat(ref('int_lanes__unchecked'), ref('int_legs__built')) }}
+{%- endif %}
+{% endmacro %}
+
+{#
+    The rows of a relation that are of positions to look at; position_id: its column with
+    the position's id.
+#}
+{% macro of_positions_to_check(relation, position_id) %}
+-- depends_on: {{ ref('int_positions__unchecked') }}
+{%- if execute and looks_at_everything() %}
+select * from {{ relation }}
+{%- else %}
+select found.*
+from {{ ref('int_positions__unchecked') }} as unchecked
+cross join lateral (
+    select * from {{ relation }} as relation
+    where relation.{{ position_id }} = unchecked.position_id
+    -- By the index, position by position: see legs_since_flat.
+    offset 0
+) as found
+{%- endif %}
+{% endmacro %}
+
+{#
+    SQL condition: the position is of what the lanes to look at held after they were last
+    flat. positions: a name with account_name, symbol and entry_time.
+#}
+{% macro is_of_lanes_to_check(positions) -%}
+    {%- if execute and looks_at_everything() -%}
+        true
+    {%- else -%}
+        exists (
+            select 1 from {{ ref('int_lanes__unchecked') }} as lanes
+            where
+                lanes.account_name = {{ positions }}.account_name
+                and lanes.symbol = {{ positions }}.symbol
+                and lanes.flat_until_at < {{ positions }}.entry_time
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The end of a run (on-run-end): where all tests that look at what is unchecked ran and
+    passed, nothing is, but lanes with facts that came meanwhile and their positions: these
+    were not judged. Not by a build that another one has overtaken.
+#}
+{% macro forget_unchecked(results) -%}
+    {%- if not execute or flags.WHICH != 'build' or last_built('int_positions__unchecked') is none -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set passed = results | selectattr('status', 'equalto', 'pass') | map(attribute='node.unique_id') | list -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'test' and node.unique_id not in passed -%}
+        {%- for parent in node.depends_on.nodes if parent.endswith('__unchecked') -%}
+            {{ return('') }}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set scope = last_built('int_builds__scoped') -%}
+    {%- set lanes = last_built('int_lanes__unchecked') -%}
+    {%- set positions = last_built('int_positions__unchecked') -%}
+    {%- set legs = last_built('int_legs__built') -%}
+    {%- set newest = "(select * from " ~ scope ~ " where invocation_id = '" ~ invocation_id ~ "') as newest" -%}
+    begin;
+    -- Once: a fact that comes during these statements is the next build's.
+    create temporary table unjudged on commit drop as
+    select account_name, symbol from {{ last_built('int_lanes__unclaimed') }};
+    delete from {{ positions }} as positions
+    using {{ newest }}
+    where
+        newest.is_all_unchecked
+        or not exists (
+            select 1
+            from {{ legs }} as legs
+            inner join unjudged using (account_name, symbol)
+            where legs.position_id = positions.position_id
+        );
+    insert into {{ positions }} (position_id)
+    select distinct legs.position_id
+    from unjudged
+    inner join {{ newest }} on newest.is_all_unchecked
+    inner join {{ legs }} as legs using (account_name, symbol);
+    delete from {{ lanes }} as lanes
+    using {{ newest }}
+    where
+        newest.is_all_unchecked
+        or not exists (
+            select 1 from unjudged
+            where unjudged.account_name = lanes.account_name and unjudged.symbol = lanes.symbol
+        );
+    insert into {{ lanes }} (account_name, symbol, flat_until_at)
+    select unjudged.account_name, unjudged.symbol, '-infinity'
+    from unjudged
+    inner join {{ newest }} on newest.is_all_unchecked;
+    update {{ scope }} set is_all_unchecked = false where invocation_id = '{{ invocation_id }}';
+    commit
+{%- endmacro %}
