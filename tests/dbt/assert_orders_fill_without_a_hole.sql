@@ -5,7 +5,8 @@
 -- correction are left out: the broker restates their totals in its own ways.
 {{ config(severity='warn') }}
 
-with fills as (
+-- Read in the order of its index.
+with fills as not materialized (
     select * from {{ ref('stg_alpaca__fills') }}
 ),
 
@@ -22,18 +23,22 @@ chained as (
                 partition by account_name, order_id order by cumulative_quantity
             ),
             0
-        ) as total_after_previous,
-        bool_or(kind <> 'fill') over (partition by account_name, order_id) as is_restated
+        ) as total_after_previous
     from fills
+),
+
+broken as (
+    select * from chained
+    where total_before <> total_after_previous
 )
 
-select
-    account_name,
-    order_id,
-    event_id,
-    symbol,
-    executed_at,
-    total_before,
-    total_after_previous
-from chained
-where not is_restated and total_before <> total_after_previous
+select broken.*
+from broken
+where
+    not exists (
+        select 1 from fills
+        where
+            fills.account_name = broken.account_name
+            and fills.order_id = broken.order_id
+            and fills.kind <> 'fill'
+    )
