@@ -14,6 +14,8 @@ from dagster import DagsterInstance, Definitions
 from tests.support.paths import SAMPLE
 from tests.support.postgres import Database, replay
 
+UNCHECKED = "select is_all_unchecked from analytics_intermediate.int_builds__scoped"
+
 #: Run with the working directory in a checkout; prints what came of it.
 RUN_JOB = """
 import json
@@ -87,6 +89,8 @@ def test_a_run_builds_and_checks_everything(
     # Without a date, that of the newest exit; with one, that one too.
     assert newest == sample_newest_exit(sample)
     assert dates(sample) == newest | {first_exit}
+    # One step ran all of the tests that look at what is unchecked.
+    assert sample.query(UNCHECKED) == [(False,)]
 
 
 def test_a_failed_data_test_fails_the_run(
