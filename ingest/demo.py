@@ -272,7 +272,7 @@ def _next_steps(settings: config.Settings, console: Console, ticker: str) -> Non
         (f"{program} stats {ticker}".rstrip(), "the three questions, for one ticker"),
         (f"{program} verify", "whether all that is promised holds"),
         ("make dev", "Dagster: the assets, the schedules, the checks"),
-        ("make docs", "every model and every column explained"),
+        ("make docs", "the models and their columns explained"),
         ("README.md", "your own database, accounts and bots"),
     ]
     if settings.source is config.Source.EMBEDDED:

@@ -16,6 +16,8 @@ from ingest.verify_raw import all_rows, counted, one_row, require
 ROUNDING = Decimal("1e-9")
 
 BUILD = "run `.venv/bin/dbt build`"
+#: For rows that no new fact explains: no build but this one derives them again.
+ANEW = "if a build does not mend it, run `.venv/bin/dbt build --full-refresh`"
 LISTED = 5
 
 
@@ -27,12 +29,12 @@ def executions(connection: Connection) -> str:
         not found.missing,
         f"{found.missing:,} of {counted(found.executions, 'execution')}"
         f" {'is' if found.missing == 1 else 'are'} in no position, as"
-        f" {found.example}: {BUILD}",
+        f" {found.example}: {BUILD}; {ANEW}",
     )
     require(
         not found.repeated,
         counted(found.repeated, "execution is", "executions are")
-        + " in more than two positions",
+        + f" in more than two positions: {ANEW}",
     )
     return (
         f"{found.executions:,} of {found.executions:,} effective executions are in a"
@@ -48,7 +50,7 @@ def quantities(connection: Connection) -> str:
     require(
         not found.differing,
         f"the sums of fills and of positions differ in"
-        f" {counted(found.differing, 'case')}, as {found.example}",
+        f" {counted(found.differing, 'case')}, as {found.example}: {ANEW}",
     )
     return (
         f"{counted(found.fills, 'fill adds', 'fills add')} up to their positions in"
@@ -64,9 +66,9 @@ def profit(connection: Connection) -> str:
     wrong = found.wrong_pnl + found.wrong_net + found.wrong_label
     require(
         not wrong,
-        f"of {counted(found.positions, 'position')} {found.wrong_pnl:,} have a P&L,"
-        f" {found.wrong_net:,} a net P&L and {found.wrong_label:,} a label that does"
-        f" not follow from the rest, as {found.example}",
+        f"of {counted(found.positions, 'position')} the P&L of {found.wrong_pnl:,}, the"
+        f" net P&L of {found.wrong_net:,} and the label of {found.wrong_label:,} do not"
+        f" follow from the rest, as {found.example}: {ANEW}",
     )
     return (
         "P&L = (exit - entry) x quantity x multiplier, net = P&L - fees + dividends,"
@@ -82,7 +84,7 @@ def bounds(connection: Connection) -> str:
     require(
         not found.impossible,
         f"worst <= P&L <= best, 100 % or a lifetime is broken in {found.impossible:,}"
-        f" of {counted(found.positions, 'position')}, as {found.example}",
+        f" of {counted(found.positions, 'position')}, as {found.example}: {ANEW}",
     )
     return (
         "worst <= min(0, P&L), best >= max(0, P&L), 100 % and lifetimes hold in"
@@ -102,7 +104,7 @@ def freshness(connection: Connection) -> str:
     require(
         not found.differing,
         f"{counted(found.differing, 'position is', 'positions are')} closed in the legs"
-        f" or in position_history, not in both: {BUILD}",
+        f" or in position_history, not in both: {BUILD}; {ANEW}",
     )
     require(found.positions > 0, f"position_history is empty: {BUILD}")
     seen = (

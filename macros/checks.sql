@@ -2,12 +2,14 @@
     What data tests look at that compare rows of the whole history. In a build that derives
     some, the rows that it derived, and those of earlier builds until a build passed all
     these tests (int_lanes__unchecked, int_positions__unchecked): what stands was looked at
-    when it was derived. `dbt test` by itself, and a build of everything, look at all.
+    when it was derived. `dbt test` by itself, and a build of everything, look at all. The
+    test of the cash does so in each build: what is lost or doubled because a lane was cut at
+    the wrong instant is on neither side of the others.
 #}
 
 {#
-    Whether the test looks at all rows. Not to be asked while dbt parses: it then sees the
-    references of the other branch, and those of this one in comments.
+    Whether the test looks at all rows. Ask `execute and` it: while dbt parses it takes the
+    other branch, and what only this one refers to stands in a comment, depends_on.
 #}
 {% macro looks_at_everything() -%}
     {%- if last_built('int_positions__unchecked') is none -%}{{ return(true) }}{%- endif -%}
@@ -59,29 +61,13 @@ inner join {{ ref('int_lanes__unchecked') }} as lanes
 {%- endif %}
 {% endmacro %}
 
-{# The broker's events that move a position, of the lanes to look at. #}
-{% macro broker_events_to_check() %}
--- depends_on: {{ ref('int_broker_events__interpreted') }}
-{%- if execute and looks_at_everything() %}
-select * from {{ ref('int_broker_events__interpreted') }}
-{%- else %}
-with events as (
-    {{ interpreted_broker_events(ref('int_lanes__unchecked')) }}
-)
-
-select events.*
-from events
-inner join {{ ref('int_lanes__unchecked') }} as lanes
-    on events.account_name = lanes.account_name
-    and events.symbol = lanes.symbol
-    and events.happened_at > lanes.flat_until_at
-{%- endif %}
-{% endmacro %}
-
 {# The synthetic openings of the lanes to look at: they stand before all else. #}
 {% macro openings_to_check() %}
-select openings.* from {{ ref('stg_alpaca__openings') }} as openings
-{%- if not execute or not looks_at_everything() %}
+{%- if execute and looks_at_everything() %}
+select * from {{ ref('stg_alpaca__openings') }}
+{%- else %}
+select openings.*
+from {{ ref('stg_alpaca__openings') }} as openings
 inner join {{ ref('int_lanes__unchecked') }} as lanes
     on openings.account_name = lanes.account_name
     and openings.symbol = lanes.symbol
@@ -139,8 +125,9 @@ cross join lateral (
 
 {#
     The end of a run (on-run-end): where all tests that look at what is unchecked ran and
-    passed, nothing is, but lanes with facts that came meanwhile and their positions: these
-    were not judged. Not by a build that another one has overtaken.
+    passed, nothing is, but lanes with facts that came meanwhile, which were not judged; where
+    there are some, all positions stay, those that are no more too. Not by a build that
+    another one has overtaken.
 #}
 {% macro forget_unchecked(results) -%}
     {%- if not execute or flags.WHICH != 'build' or last_built('int_positions__unchecked') is none -%}
@@ -161,16 +148,9 @@ cross join lateral (
     -- Once: a fact that comes during these statements is the next build's.
     create temporary table unjudged on commit drop as
     select account_name, symbol from {{ last_built('int_lanes__unclaimed') }};
-    delete from {{ positions }} as positions
+    delete from {{ positions }}
     using {{ newest }}
-    where
-        newest.is_all_unchecked
-        or not exists (
-            select 1
-            from {{ legs }} as legs
-            inner join unjudged using (account_name, symbol)
-            where legs.position_id = positions.position_id
-        );
+    where newest.is_all_unchecked or not exists (select 1 from unjudged);
     insert into {{ positions }} (position_id)
     select distinct legs.position_id
     from unjudged

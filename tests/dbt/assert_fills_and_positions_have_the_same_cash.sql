@@ -8,45 +8,26 @@ with instruments as (
     select * from {{ ref('stg_alpaca__instruments') }}
 ),
 
-executions as (
-    {{ executions_to_check() }}
-),
-
-broker_events as (
-    {{ broker_events_to_check() }}
-),
-
-openings as (
-    {{ openings_to_check() }}
-),
-
-legs as not materialized (
-    {{ legs_to_check() }}
-),
-
-closed as (
-    {{ of_positions_to_check(ref('position_history'), 'id') }}
-),
-
 -- A stock leg of an exercise or assignment is a fill at the strike, a synthetic opening
--- one at its price. Splits, expiries and the option legs move no cash.
+-- one at its price. Splits, expiries and the
+-- option legs move no cash.
 moves as (
     select
         account_name,
         symbol,
         signed_quantity,
         price
-    from executions
+    from {{ ref('int_executions__resolved') }}
 
     union all
 
     select
         account_name,
         symbol,
-        amount as signed_quantity,
+        quantity as signed_quantity,
         price
-    from broker_events
-    where moves = 'trade'
+    from {{ ref('stg_alpaca__account_activities') }}
+    where activity_type = 'OPTRD' and quantity <> 0 and price is not null
 
     union all
 
@@ -55,7 +36,7 @@ moves as (
         symbol,
         signed_quantity,
         price
-    from openings
+    from {{ ref('stg_alpaca__openings') }}
 ),
 
 summed as (
@@ -79,21 +60,12 @@ moved as (
     inner join instruments on summed.symbol = instruments.symbol
 ),
 
-closed_positions as (
-    select
-        account_name,
-        coalesce(option_symbol, ticker) as symbol,
-        entry_time,
-        pnl_dollars as cash_dollars
-    from closed
-),
-
 open_positions as (
     select distinct on (position_id)
         account_name,
         symbol,
         cash_after * multiplier as cash_dollars
-    from legs
+    from {{ ref('int_legs__built') }}
     where is_open_position
     order by position_id asc, leg_number desc
 ),
@@ -101,10 +73,9 @@ open_positions as (
 positions as (
     select
         account_name,
-        symbol,
-        cash_dollars
-    from closed_positions
-    where {{ is_of_lanes_to_check('closed_positions') }}
+        coalesce(option_symbol, ticker) as symbol,
+        pnl_dollars as cash_dollars
+    from {{ ref('position_history') }}
 
     union all
 

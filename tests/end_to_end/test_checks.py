@@ -51,9 +51,10 @@ where event_id = (
 """  # noqa: S608
 
 
-def build(database: Database, *options: str) -> None:
+def build(database: Database, *more: str) -> None:
+    """``more``: selected too, then options."""
     select = ["--indirect-selection", "empty", "--select", STORED, *TESTS]
-    run(database, ["build", *select, *options])
+    run(database, ["build", *select, *more])
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,21 @@ def test_after_a_build_of_everything_all_is_looked_at_until_it_is_right(
     checked.execute(MENDED)
     build(checked)
     assert checked.query(UNCHECKED) == NOTHING
+
+
+def test_a_lane_that_was_cut_at_the_wrong_instant_is_red(checked: Database) -> None:
+    """What is lost so is on neither side of the tests of what was derived."""
+    checked.execute(
+        f"""
+        update analytics_intermediate.int_legs__built set is_flat_point = true
+        where position_id = {ONE} and leg_number = 1
+        """  # noqa: S608
+    )
+    checked.execute(TOUCHED.replace("order by leg_number", "order by leg_number desc"))
+    cash = "assert_fills_and_positions_have_the_same_cash"
+    with pytest.raises(BuildError) as error:
+        build(checked, cash)
+    assert cash in str(error.value)
 
 
 @pytest.mark.parametrize("is_all", [False, True], ids=["some", "all"])

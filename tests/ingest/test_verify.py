@@ -137,7 +137,7 @@ FAULTS = {
         "profit",
         "update analytics.position_history set entry_price = entry_price * 1.01"
         " where id = (select id from analytics.position_history order by id limit 1)",
-        "have a P&L",
+        "the P&L of 1,",
     ),
     "a best moment below the result": (
         "bounds",
