@@ -1,10 +1,11 @@
 {#
-    What data tests look at that compare rows of the whole history. In a build that derives
-    some, the rows that it derived, and those of earlier builds until a build passed all
-    these tests (int_lanes__unchecked, int_positions__unchecked): what stands was looked at
-    when it was derived. `dbt test` by itself, and a build of everything, look at all. The
-    test of the cash does so in each build: what is lost or doubled because a lane was cut at
-    the wrong instant is on neither side of the others.
+    What data tests look at that compare rows of the whole history. Of a long one
+    (tested_whole_until_legs), in a build that derives some, the rows that it derived, and
+    those of earlier builds until a build passed all these tests (int_lanes__unchecked,
+    int_positions__unchecked): what stands was looked at when it was derived. `dbt test` by
+    itself, and a build of everything, look at all. The test of the cash does so in each
+    build: what is lost or doubled because a lane was cut at the wrong instant is on neither
+    side of the others.
 #}
 
 {#
@@ -15,7 +16,8 @@
     {%- if last_built('int_positions__unchecked') is none -%}{{ return(true) }}{%- endif -%}
     {%- set rows = run_query(
         "select 1 from " ~ last_built('int_builds__scoped') ~ " where invocation_id = '" ~ invocation_id ~ "'"
-        ~ " and not is_all_unchecked"
+        ~ " and not is_all_unchecked and " ~ var('tested_whole_until_legs')
+        ~ " < (select reltuples from pg_class where oid = '" ~ last_built('int_legs__built') ~ "'::regclass)"
     ).rows -%}
     {{ return(rows | length == 0) }}
 {%- endmacro %}

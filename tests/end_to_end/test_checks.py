@@ -16,6 +16,9 @@ TESTS = [
     "int_positions__unchecked+1,test_type:data",
 ]
 
+#: However short the history is.
+VARS = {"tested_whole_until_legs": 0}
+
 UNCHECKED = """
 select
     (select is_all_unchecked from analytics_intermediate.int_builds__scoped),
@@ -54,7 +57,7 @@ where event_id = (
 def build(database: Database, *more: str) -> None:
     """``more``: selected too, then options."""
     select = ["--indirect-selection", "empty", "--select", STORED, *TESTS]
-    run(database, ["build", *select, *more])
+    run(database, ["build", *select, *more], vars=VARS)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,12 @@ def test_a_build_looks_at_what_it_derived_and_dbt_test_at_all(
     checked.execute(TOUCHED)
     build(checked)
     run(checked, ["test", "--select", RED])
+
+
+def test_of_a_short_history_a_build_looks_at_all(checked: Database) -> None:
+    checked.execute(SPOILED)
+    with pytest.raises(BuildError, match=RED):
+        run(checked, ["build", "--select", "int_builds__scoped", RED])
 
 
 def test_what_was_not_found_right_is_looked_at_again(checked: Database) -> None:

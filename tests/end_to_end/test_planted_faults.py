@@ -75,13 +75,16 @@ def queries(green: Database) -> list[dict[str, str]]:
     )
     # The next run takes itself for the one that built.
     with mock.patch("dbt.cli.requires.reset_invocation_id"):
-        some = compiled(green)
+        some = compiled(green, {"tested_whole_until_legs": 0})
     assert some != everything
     return [everything, some]
 
 
-def compiled(database: Database) -> dict[str, str]:
-    results = run(database, ["compile", "--select", "test_type:data"])
+def compiled(
+    database: Database, variables: dict[str, int] | None = None
+) -> dict[str, str]:
+    select = ["--select", "test_type:data"]
+    results = run(database, ["compile", *select], vars=variables)
     nodes = [result.node for result in results if result.node.resource_type == "test"]
     assert all(node.config.fail_calc == "count(*)" for node in nodes)
     return {node.name: node.compiled_code for node in nodes}
