@@ -17,16 +17,7 @@ with touched as (
 
 -- Those of a build that did not finish too: its legs may be built, what follows is not.
 merged as (
-    select
-        account_name,
-        symbol,
-        min(flat_until_at) as flat_until_at
-    from (
-        select * from touched
-        union all
-        select * from {{ this }}
-    ) as lanes
-    group by account_name, symbol
+    {{ merged_lanes('touched') }}
 )
 {%- else -%}
 with merged as (

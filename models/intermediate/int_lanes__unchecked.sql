@@ -14,22 +14,12 @@ with touched as (
 
 {% if derives_some() -%}
 unchecked as (
-    select
-        account_name,
-        symbol,
-        min(flat_until_at) as flat_until_at
-    from (
-        select * from touched
-        union all
-        select * from {{ this }}
-    ) as lanes
-    group by account_name, symbol
+    {{ merged_lanes('touched') }}
 )
 {%- else -%}
--- All are: int_builds__scoped.is_all_unchecked.
+-- None is touched, and all are unchecked: int_builds__scoped.is_all_unchecked.
 unchecked as (
     select * from touched
-    where false
 )
 {%- endif %}
 
