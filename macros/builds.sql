@@ -18,19 +18,28 @@
     itself depends on the one that asks.
 #}
 {% macro last_built(name) -%}
-    {%- set found = namespace(relation=none) -%}
-    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' and node.name == name -%}
-        {%- set found.relation = adapter.get_relation(target.dbname, node.schema, node.alias) -%}
-    {%- endfor -%}
-    {{ return(found.relation) }}
+    {%- set node = graph.get('nodes', {}).get('model.excursion.' ~ name) -%}
+    {{ return(adapter.get_relation(target.dbname, node.schema, node.alias) if node else none) }}
 {%- endmacro %}
 
-{# Whether this build derives everything, as int_builds__scoped found at its start. #}
+{#
+    Whether this build derives everything, as int_builds__scoped found at its start. A model
+    asks at several places, and the database once.
+#}
 {% macro is_full_build() -%}
     {%- if not execute -%}{{ return(true) }}{%- endif -%}
-    {%- set scope = last_built('int_builds__scoped') -%}
-    {%- if scope is none -%}{{ return(true) }}{%- endif -%}
-    {%- set rows = run_query('select is_full from ' ~ scope).rows -%}
+    {%- set answer = load_result('is_full_build') -%}
+    {%- if answer is none -%}
+        {%- set scope = last_built('int_builds__scoped') -%}
+        {%- if scope is none -%}{{ return(true) }}{%- endif -%}
+        {%- call statement('is_full_build', fetch_result=True) -%}
+            select is_full from {{ scope }}
+        {%- endcall -%}
+        {%- set answer = load_result('is_full_build') -%}
+    {%- endif -%}
+    {#- Who loads a result takes it away. -#}
+    {%- do store_result('is_full_build', answer.response, answer.table) -%}
+    {%- set rows = answer.table.rows -%}
     {{ return(rows | length > 0 and rows[0][0]) }}
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {#
     Overrides dbt's own, which reads the columns of a table from information_schema: 4 ms
-    for each of some seventy questions of a build.
+    for each of its questions.
 #}
 {% macro postgres__get_columns_in_relation(relation) -%}
     {% call statement('get_columns_in_relation', fetch_result=True) %}

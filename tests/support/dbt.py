@@ -7,14 +7,11 @@ which that name is the test's.
 
 from __future__ import annotations
 
-import gc
-import inspect
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -103,15 +100,14 @@ def _parse(vars_text: str) -> Manifest:
 def _invoke(url: str, arguments: list[str], manifest: Manifest | None) -> Any:
     from dbt.cli.main import dbtRunner
 
+    from tests.support.lean_dbt import lean
+
     environment = {**scrub(dict(os.environ)), "DATABASE_URL": url}
     with (
         tempfile.TemporaryDirectory(prefix="excursion-dbt-") as folder,
         mock.patch.dict(os.environ, environment, clear=True),
-        # dbt asks who its callers are at each start, with their sources: pytest's are
-        # many, and to read them took longer than most runs.
-        mock.patch.object(inspect, "stack", partial(inspect.stack, 0)),
         _same_working_directory(),
-        _without_cyclic_garbage_collection(),
+        lean(),
     ):
         # Folders of its own, so that runs side by side do not meet.
         return dbtRunner(manifest=manifest).invoke(
@@ -124,16 +120,6 @@ def _invoke(url: str, arguments: list[str], manifest: Manifest | None) -> Any:
                 *("--log-level", "none", "--log-level-file", "none"),
             ]
         )
-
-
-@contextmanager
-def _without_cyclic_garbage_collection() -> Iterator[None]:
-    """A sixth of a run's time went into looking for garbage in the parsed project."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @contextmanager
