@@ -7,9 +7,11 @@ parser and writer. The stored rows are those of a replay (tests/ingest/test_bulk
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -50,37 +52,45 @@ HIDDEN = """
 """
 
 
+@dataclass(frozen=True)
+class Day:
+    """A plan's day; without marks: what its last one left to be told afterwards."""
+
+    marks: DayOfMarks | None
+    lines: list[bytes]
+
+
+def days_of(plan: Plan) -> Iterator[Day]:
+    """The days of a plan in their order."""
+    for marks, lines in zip_longest(marks_by_day(plan), events_by_day(plan)):
+        yield Day(marks, lines or [])
+
+
 class Loader:
-    """Loads a plan day by day through one connection; takes up where it stopped."""
+    """Loads days of a plan through one connection."""
 
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
-        self._marks, self._events = marks_by_day(plan), events_by_day(plan)
         self._writer = Writer(connection)
         self._ids = store_instruments(connection, plan)
 
-    def load(self, days: int, *, fresh: bool = False) -> tuple[int, int]:
-        """Load the next days and settle; returns how many marks and lines they had.
+    def load(self, days: Iterable[Day], *, fresh: bool = False) -> tuple[int, int]:
+        """Load days and settle; returns how many marks and lines they had.
 
         ``fresh``: as a day lies there that was recorded just now, not yet tidied up.
         """
         marks = lines = 0
-        for _ in range(days):
-            day = next(self._marks)
-            store_marks(self._connection, day, self._ids, fresh=fresh)
-            events = next(self._events)
-            store_events(self._writer, events)
-            marks += len(day.instant)
-            lines += len(events)
-            _vacuum(self._connection, f"marks_{day.day:%Y%m%d}")
+        for day in days:
+            if day.marks:
+                store_marks(self._connection, day.marks, self._ids, fresh=fresh)
+                marks += len(day.marks.instant)
+            store_events(self._writer, day.lines)
+            lines += len(day.lines)
+            if day.marks:
+                _vacuum(self._connection, f"marks_{day.marks.day:%Y%m%d}")
         _vacuum(self._connection, *SMALL_TABLES)
         _report_work(self._connection)
         return marks, lines
-
-    def finish(self) -> None:
-        """Load what the plan's last day left to be told afterwards."""
-        for lines in self._events:
-            store_events(self._writer, lines)
 
 
 def load_plan(url: str, plan: Plan) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -69,21 +70,21 @@ def run_dbt(server: Server, database: str, *arguments: str, **variables: Any) ->
     cost = server.run(database, "dbt", *arguments, *where)
     cpu = cpu_seconds(server.pid) - cpu
     active = active_seconds(server, database) - active
-    results = json.loads((server.folder / "target/run_results.json").read_text())
+    results = json.loads((server.target(database) / "run_results.json").read_text())
     seconds, queries = {}, {}
     for node in results["results"]:
         kind, _, name = node["unique_id"].split(".", 2)
         seconds[name if kind == "model" else node["unique_id"]] = node["execution_time"]
         if kind == "model":
             queries[name] = node["compiled_code"]
-    return Built(cost, active, cpu, seconds, queries, *_graph(server))
+    return Built(cost, active, cpu, seconds, queries, *_graph(server.target(database)))
 
 
 def _graph(
-    server: Server,
+    target: Path,
 ) -> tuple[dict[str, list[str]], set[str], dict[str, list[str]]]:
     """The parents of each model, the models that are tables, and their settings."""
-    manifest = json.loads((server.folder / "target/manifest.json").read_text())
+    manifest = json.loads((target / "manifest.json").read_text())
     parents, stored, settings = {}, set(), {}
     for node in manifest["nodes"].values():
         if node["resource_type"] == "model":

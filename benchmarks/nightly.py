@@ -1,19 +1,19 @@
 """What a night costs after more and more history, and that it changes nothing else.
 
-One database grows: at each length of history everything is built anew, then day after
-day is added and built as in a night, then all of it is built anew once more, which must
-give the same rows.
+Each length of history has a database, in which everything is built anew. Then day after
+day is added and built as in a night, in one database after the other. Then all is built
+anew once more, which must give the same rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from statistics import median
 
-from psycopg2.extensions import connection as Connection  # noqa: N812
-
-from benchmarks.loading import Loader
+from benchmarks.loading import Day, Loader, days_of
 from benchmarks.models import Built, run_dbt
 from benchmarks.server import BenchmarkError, Server
 from ingest.generator import MEDIUM, SMALL, Plan
@@ -54,17 +54,22 @@ COMPARED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Step:
-    """One length of history; the nights are those after it, in order."""
+    """A length of history in a database of its own, and the nights after it.
 
+    ``ahead`` are the days of the nights, ``loaded`` how many marks and lines they had;
+    ``full`` the seconds of database work of a full refresh after the last of them.
+    """
+
+    database: str
     days: int
     marks: int
-    day_marks: int
-    day_lines: int
-    nights: list[Built]
-    builds: list[Built]
-    full: Built
+    ahead: list[Day]
+    loaded: list[tuple[int, int]] = field(default_factory=list)
+    nights: list[Built] = field(default_factory=list)
+    builds: list[Built] = field(default_factory=list)
+    full: float = 0
 
     @property
     def night(self) -> float:
@@ -74,40 +79,67 @@ class Step:
     @property
     def share(self) -> float:
         """A day's proportional share of a full refresh, in seconds."""
-        return self.full.active / (self.days + len(self.nights) + len(self.builds))
+        return self.full / (self.days + len(self.loaded))
 
 
 def measure(server: Server, size: str) -> list[Step]:
-    """Measure all histories of a size, in a database that is dropped again."""
-    histories = HISTORIES[size]
+    """Measure all histories of a size, in databases that are dropped again."""
     commands = [("run",)] * RUNS[size] + [NIGHT] * BUILDS[size]
-    server.recreate(DATABASE)
-    connection = server.connect(DATABASE)
-    loader = Loader(connection, _plan(size, histories[-1] + len(commands)))
+    plan = _plan(size, HISTORIES[size][-1] + len(commands))
     steps: list[Step] = []
-    days = marks = 0
     try:
-        for history in histories:
-            marks += loader.load(history - days)[0]
-            _run(server, size, *EVERYTHING)
-            done: list[Built] = []
-            before = marks
-            for command in commands:
-                day_marks, day_lines = loader.load(1, fresh=True)
-                marks += day_marks
-                done.append(_run(server, size, *command))
-            days = history + len(commands)
-            incremental = _hashes(connection)
-            full = _run(server, size, "run", "--full-refresh")
-            _require_equal(incremental, _hashes(connection), days)
-            runs, builds = done[: RUNS[size]], done[RUNS[size] :]
-            steps.append(
-                Step(history, before, day_marks, day_lines, runs, builds, full)
-            )
+        for step in _histories(server, size, plan, len(commands)):
+            steps.append(step)
+            _run(server, step.database, size, *EVERYTHING)
+        # By turns: within the half hour that all of it takes, the same machine has been
+        # twice as fast at the one end as at the other.
+        for number, command in enumerate(commands):
+            for step in steps:
+                with _loader(server, step.database, plan) as loader:
+                    step.loaded.append(loader.load([step.ahead[number]], fresh=True))
+                done = step.nights if number < RUNS[size] else step.builds
+                done.append(_run(server, step.database, size, *command))
+        incremental = [_hashes(server, step.database) for step in steps]
+        for step, before in zip(steps, incremental, strict=True):
+            step.full = _run(
+                server, step.database, size, "run", "--full-refresh"
+            ).active
+            _require_equal(before, _hashes(server, step.database), step.days)
+    finally:
+        for days in HISTORIES[size]:
+            server.drop(f"{DATABASE}_{days}")
+    return steps
+
+
+def _histories(server: Server, size: str, plan: Plan, nights: int) -> Iterator[Step]:
+    """A database for each length of history: a copy of the shorter one that grew."""
+    days = days_of(plan)
+    steps: list[Step] = []
+    ahead: list[Day] = []
+    loaded = marks = 0
+    for history in HISTORIES[size]:
+        database = f"{DATABASE}_{history}"
+        if steps:
+            server.copy(steps[-1].database, database)
+        else:
+            server.recreate(database)
+        with _loader(server, database, plan) as loader:
+            rest = islice(days, history - loaded - len(ahead))
+            marks += loader.load(chain(ahead, rest))[0]
+        loaded = history
+        # Those of this history's nights, and the first by which the next one grows.
+        ahead = list(islice(days, nights))
+        steps.append(Step(database, history, marks, ahead))
+        yield steps[-1]
+
+
+@contextmanager
+def _loader(server: Server, database: str, plan: Plan) -> Iterator[Loader]:
+    connection = server.connect(database)
+    try:
+        yield Loader(connection, plan)
     finally:
         connection.close()
-        server.drop(DATABASE)
-    return steps
 
 
 def _plan(size: str, days: int) -> Plan:
@@ -116,14 +148,15 @@ def _plan(size: str, days: int) -> Plan:
     return replace(plan, days=tuple(trading_days(plan.days[0], days + 1)))
 
 
-def _run(server: Server, size: str, *arguments: str) -> Built:
-    return run_dbt(server, DATABASE, *arguments, lookback_days=LOOKBACK_DAYS[size])
+def _run(server: Server, database: str, size: str, *arguments: str) -> Built:
+    return run_dbt(server, database, *arguments, lookback_days=LOOKBACK_DAYS[size])
 
 
-def _hashes(connection: Connection) -> dict[str, tuple[int, str]]:
+def _hashes(server: Server, database: str) -> dict[str, tuple[int, str]]:
     """Number and hash of the rows of each relation, in any order."""
     found = {}
-    with connection, connection.cursor() as cursor:
+    connection = server.connect(database)
+    with closing(connection), connection, connection.cursor() as cursor:
         for name, query in COMPARED.items():
             cursor.execute(
                 "select count(*), md5(string_agg(hash, '' order by hash))"  # noqa: S608
@@ -163,18 +196,19 @@ def lines(steps: Sequence[Step]) -> list[str]:
         builds = [built.cost.seconds for built in step.builds]
         build = f"{median(builds):.1f}" if builds else ""
         found.append(
-            f"| {step.days} | {step.marks:,} | {step.full.active:.2f}"
+            f"| {step.days} | {step.marks:,} | {step.full:.2f}"
             f" | {step.night:.2f} | {step.night / first.night:.2f}"
             f" | {step.night / step.share:.2f} | {cpu:.2f} | {wall:.1f}"
             f" | {build} |"
         )
     last = steps[-1]
+    day_marks, day_lines = last.loaded[-1]
     slowest = sorted(last.nights[-1].seconds.items(), key=lambda item: -item[1])
     models = ", ".join(f"{name} {sec:.2f} s" for name, sec in slowest[:SLOWEST])
     return [
-        f"A day has about {last.day_marks:,} marks and {last.day_lines:,} lines of"
-        f" fills and decisions. {len(first.nights)} nights of `dbt run` each and"
-        f" {len(first.builds)} of `dbt build`, medians. After"
+        f"A day has about {day_marks:,} marks and {day_lines:,} lines of fills and"
+        f" decisions. {len(first.nights)} nights of `dbt run` each and"
+        f" {len(first.builds)} of `dbt build`, the histories by turns, medians. After"
         " each history the rows built night by night were those of a full refresh.",
         "",
         *found,

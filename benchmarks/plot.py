@@ -18,7 +18,7 @@ def draw(steps: Sequence[Step], path: Path) -> None:
     """Full refresh and night over the marks of the history, both axes logarithmic."""
     marks = [step.marks / 1e6 for step in steps]
     lines = (
-        ("full refresh", FULL, "-", [step.full.active for step in steps]),
+        ("full refresh", FULL, "-", [step.full for step in steps]),
         ("night: one more day", NIGHT, "-", [step.night for step in steps]),
         ("that day's share of a full refresh", SHARE, "--", [s.share for s in steps]),
     )

@@ -55,6 +55,10 @@ class Server:
         connection: Connection = psycopg2.connect(self.url(database))
         return connection
 
+    def target(self, database: str) -> Path:
+        """Where dbt leaves what it made: with another database it parses all anew."""
+        return self.folder / "target" / database
+
     def environment(self, database: str) -> dict[str, str]:
         """For a command on a database, with dbt's output beside the server's data."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "DBT_"))}
@@ -63,7 +67,7 @@ class Server:
             **kept,
             "DATABASE_URL": self.url(database),
             "EXCURSION_STATE_DIR": str(self.folder),
-            "DBT_TARGET_PATH": str(self.folder / "target"),
+            "DBT_TARGET_PATH": str(self.target(database)),
             "DBT_LOG_PATH": str(self.folder / "logs"),
         }
 
@@ -72,6 +76,12 @@ class Server:
         self.drop(database)
         self._maintain(f"create database {database}")
         self.run(database, "excursion", "migrate")
+
+    def copy(self, database: str, into: str) -> None:
+        """A database with all that another one has, to which nobody is connected."""
+        self.drop(into)
+        # The other strategy writes each page to the log, and these are gigabytes.
+        self._maintain(f"create database {into} template {database} strategy file_copy")
 
     def drop(self, database: str) -> None:
         self._maintain(f"drop database if exists {database} with (force)")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from benchmarks.figures import Figure, table
-from benchmarks.loading import Loader
+from benchmarks.loading import Loader, days_of
 from benchmarks.server import BenchmarkError, Server
 from ingest.generator import Plan
 
@@ -19,7 +21,8 @@ def report(server: Server, plan: Plan) -> list[str]:
     server.recreate(DATABASE)
     connection = server.connect(DATABASE)
     try:
-        Loader(connection, plan).load(DAYS, fresh=True)
+        days = islice(days_of(plan), DAYS)
+        Loader(connection, plan).load(days, fresh=True)
         fresh = _bytes_each(connection)
         server.run(DATABASE, "excursion", "maintain")
         closed = _bytes_each(connection)

@@ -19,7 +19,8 @@
         {{ get_create_table_as_sql(True, temp_relation, sql) }}
     {%- endcall %}
     {%- set columns = columns_of_both(temp_relation, target_relation)
-        or process_schema_changes(config.get('on_schema_change'), temp_relation, existing_relation) -%}
+        or process_schema_changes(config.get('on_schema_change'), temp_relation, existing_relation)
+        or adapter.get_columns_in_relation(existing_relation) -%}
     {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
     {% call statement('main') -%}
         {{ strategy({

@@ -103,17 +103,33 @@ def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
     assert built.query(view) == before
 
 
-def test_a_build_gives_its_tables_the_columns_of_their_models(built: Database) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "drop mark_count, add former numeric(38, 9)",
+        "drop mark_count",
+        "alter mark_count type integer",
+    ],
+)
+def test_a_build_gives_its_tables_the_columns_of_their_models(
+    built: Database, change: str
+) -> None:
     # As after an upgrade.
     before, rows = built.query(COLUMNS), built.query(HISTORY)
-    built.execute(
-        "alter table analytics_intermediate.int_positions__excursions_found"
-        " drop mark_count, add former numeric(38, 9)"
-    )
+    table = "analytics_intermediate.int_positions__excursions_found"
+    built.execute(f"alter table {table} {change}")
     assert built.query(COLUMNS) != before
     build(built, data_tests=False)
     assert built.query(COLUMNS) == before
     assert built.query(HISTORY) == rows
+
+
+def test_a_build_refuses_to_change_the_columns_that_people_read(
+    built: Database,
+) -> None:
+    built.execute("alter table analytics.position_history add former text")
+    with pytest.raises(BuildError, match="out of sync"):
+        run(built, ["run", "--select", "+position_history"])
 
 
 @pytest.mark.parametrize("options", [(), ("--full-refresh",)], ids=["run", "refresh"])

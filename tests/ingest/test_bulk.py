@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.loading import Loader, load_plan
+from benchmarks.loading import Loader, days_of, load_plan
 from ingest.generator import SAMPLE, SMALL, Plan, generate
 from ingest.generator.bulk import marks_by_day
 from tests.support import contents
@@ -71,9 +71,8 @@ def test_bulk_loading_stores_what_a_replay_does(
     else:
         connection = database.connect()
         loader = Loader(connection, _plan())
-        for _ in _plan().days:
-            loader.load(1, fresh=way == "fresh")
-        loader.finish()
+        for day in days_of(_plan()):
+            loader.load([day], fresh=way == "fresh")
         connection.close()
     assert _contents(database) == replayed
 
