@@ -29,7 +29,7 @@ SIZES = {
     size.name: size
     for size in (
         Size("small", 900_000, 9_000, 4 * 10**9, 5, 3, "about four minutes"),
-        Size("medium", 18_000_000, 90_000, 25 * 10**9, 3, 1, "about half an hour"),
+        Size("medium", 18_000_000, 90_000, 35 * 10**9, 3, 1, "about half an hour"),
         Size("large", 120_000_000, 900_000, 50 * 10**9, 3, 0, "about an hour"),
     )
 }
