@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -54,16 +53,16 @@ HIDDEN = """
 
 @dataclass(frozen=True)
 class Day:
-    """A plan's day; without marks: what its last one left to be told afterwards."""
+    """A plan's day: its marks, and the lines of all other channels."""
 
-    marks: DayOfMarks | None
+    marks: DayOfMarks
     lines: list[bytes]
 
 
 def days_of(plan: Plan) -> Iterator[Day]:
-    """The days of a plan in their order."""
-    for marks, lines in zip_longest(marks_by_day(plan), events_by_day(plan)):
-        yield Day(marks, lines or [])
+    """The days of a plan, without what the last one leaves to be told afterwards."""
+    for marks, lines in zip(marks_by_day(plan), events_by_day(plan), strict=False):
+        yield Day(marks, lines)
 
 
 class Loader:
@@ -81,13 +80,11 @@ class Loader:
         """
         marks = lines = 0
         for day in days:
-            if day.marks:
-                store_marks(self._connection, day.marks, self._ids, fresh=fresh)
-                marks += len(day.marks.instant)
+            store_marks(self._connection, day.marks, self._ids, fresh=fresh)
             store_events(self._writer, day.lines)
+            marks += len(day.marks.instant)
             lines += len(day.lines)
-            if day.marks:
-                _vacuum(self._connection, f"marks_{day.marks.day:%Y%m%d}")
+            _vacuum(self._connection, f"marks_{day.marks.day:%Y%m%d}")
         _vacuum(self._connection, *SMALL_TABLES)
         _report_work(self._connection)
         return marks, lines
