@@ -1,6 +1,6 @@
 {#-
     dbt's `incremental` for a table that stands, with the columns looked at once: dbt's own
-    asks four times for those of a table, which took as long as the rows of a small day.
+    asks four times for those of a table, which was a quarter of a small run.
     Columns with a length, which it would widen, are none here. A table that is made, or
     made anew, is dbt's own matter.
 -#}
@@ -41,7 +41,7 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# The columns of two relations, if they have the same ones of the same types; else none. #}
+{# The columns of two relations, if they have the same ones of the same types; else an empty list. #}
 {% macro columns_of_both(temp_relation, target_relation) -%}
     {% call statement('columns_of_both', fetch_result=True) %}
         select

@@ -27,7 +27,10 @@ _compiled: dict[tuple[Any, ...], Any] = {}
 
 @contextmanager
 def lean() -> Iterator[None]:
-    """Within it dbt does the same, and says nothing on the way, not even warnings."""
+    """Within it dbt does the same, and says nothing on the way, not even warnings.
+
+    So ``--warn-error`` finds none; what failed stands in the results.
+    """
     with ExitStack() as stack:
         for owner, name, instead in (
             # dbt asks who its callers are at each start, with their sources: pytest's
