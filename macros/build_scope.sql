@@ -2,11 +2,13 @@
 
 {#
     Whether a model that keeps rows of earlier builds is not there: then all are made
-    anew together.
+    anew together. Of replace_rows each build makes all rows, so such a one can join later.
 #}
 {% macro is_any_unbuilt() -%}
     {%- for name in follows_changes() if execute and last_built(name) is none -%}
-        {{ return(true) }}
+        {%- if graph.nodes['model.excursion.' ~ name].config.incremental_strategy != 'replace_rows' -%}
+            {{ return(true) }}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(false) }}
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {#
     A build derives again what changed since the last one that was finished: lanes, and
     positions within and beside them. `int_builds__scoped` tells whether that is
-    everything; the models of `follows_changes()` hold rows of earlier builds too.
+    everything; the rows of the models of `follows_changes()` outlive it.
 #}
 
-{# The models that keep rows of earlier builds: a change is done with when all have seen it. #}
+{# The models whose rows outlive a build: a change is done with when all have seen it. #}
 {% macro follows_changes() -%}
     {%- set names = [] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' and node.config.get('meta', {}).get('follows_changes') -%}

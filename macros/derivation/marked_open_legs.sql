@@ -1,7 +1,8 @@
 {#
     What the usable marks of each open leg say up to now: its highest and lowest price and
-    the last instant. What the last build reduced stands, and what came since is read.
-    One row per leg with marks. legs: a relation of the columns of int_open_legs__current.
+    the last instant, and that one's price where it was asked for by the last build and
+    nothing came since. What that build reduced stands, and what came since is read. One row
+    per leg with marks. legs: a relation of the columns of int_open_legs__current.
 #}
 {% macro marked_open_legs(legs) %}
 with held as (
@@ -77,21 +78,25 @@ live as (
         numbered.leg_number,
         answered.highest_price,
         answered.lowest_price,
-        answered.last_mark_at
+        answered.last_mark_at,
+        null::numeric as last_mark_price,
+        true as is_live
     from answered
     inner join numbered on answered.span_number = numbered.span_number
 ),
 
 stored as (
     select
-        leg_days.position_id,
-        leg_days.leg_number,
-        leg_days.highest_price,
-        leg_days.lowest_price,
-        leg_days.last_mark_at
+        marked.position_id,
+        marked.leg_number,
+        marked.highest_price,
+        marked.lowest_price,
+        marked.last_mark_at,
+        marked.last_mark_price,
+        false as is_live
     from held
-    inner join {{ ref('int_leg_days__reduced') }} as leg_days
-        on held.position_id = leg_days.position_id and held.leg_number = leg_days.leg_number
+    inner join {{ ref('int_open_legs__marked') }} as marked
+        on held.position_id = marked.position_id and held.leg_number = marked.leg_number
     where not held.is_rebuilt
 ),
 
@@ -112,7 +117,8 @@ reduced as (
         null::date as observed_date,
         null::bigint as mark_count,
         null::timestamptz as first_mark_at,
-        max(last_mark_at) as last_mark_at
+        max(last_mark_at) as last_mark_at,
+        case when not bool_or(is_live) then max(last_mark_price) end as last_mark_price
     from unioned
     group by position_id, leg_number
 )

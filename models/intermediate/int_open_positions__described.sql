@@ -88,48 +88,40 @@ excursions as materialized (
     group by position_id
 ),
 
--- A price from before a split is one of another unit.
+-- Of the leg that was observed last. A price from before a split is one of another unit.
 last_instants as materialized (
-    select
+    select distinct on (derived.position_id)
         derived.position_id,
+        legs.leg_number,
         derived.symbol_id,
-        max(valued.last_mark_at) as last_mark_at,
-        row_number() over (order by derived.position_id) as span_number
+        leg_marks.last_mark_at,
+        leg_marks.last_mark_price
     from derived
-    inner join valued
-        on derived.position_id = valued.position_id and derived.unit_began_at <= valued.leg_started_at
-    where valued.last_mark_at is not null
-    group by derived.position_id, derived.symbol_id
+    inner join legs
+        on derived.position_id = legs.position_id and derived.unit_began_at <= legs.leg_started_at
+    inner join leg_marks
+        on legs.position_id = leg_marks.position_id and legs.leg_number = leg_marks.leg_number
+    order by derived.position_id, leg_marks.last_mark_at desc
 ),
 
-last_arrays as (
-    select
-        array_agg(symbol_id order by span_number) as symbol_ids,
-        array_agg(last_mark_at order by span_number) as from_instants,
-        array_agg(last_mark_at + interval '1 microsecond' order by span_number) as until_instants
-    from last_instants
+unpriced as (
+    select * from last_instants
+    where last_mark_price is null
 ),
 
--- Materialized, as the steps before: within a join the planner, who takes a position or
--- two for all there are, would ask again for each.
-answered as materialized (
-    select reduced.*
-    from last_arrays
-    cross join
-        lateral raw.reduced_marks(
-            last_arrays.symbol_ids, last_arrays.from_instants, last_arrays.until_instants
-        ) as reduced
+priced as (
+    {{ priced_instants('unpriced') }}
 ),
 
--- Null until a mark arrives: what was paid is no observation of what it is worth. Of two
--- marks of one instant the higher counts.
+-- Null until a mark arrives: what was paid is no observation of what it is worth.
 last_marks as materialized (
     select
         last_instants.position_id,
         last_instants.last_mark_at,
-        answered.highest_price::numeric as last_mark_price
-    from answered
-    inner join last_instants on answered.span_number = last_instants.span_number
+        coalesce(last_instants.last_mark_price, priced.last_mark_price) as last_mark_price
+    from last_instants
+    left join priced on last_instants.position_id = priced.position_id
+    where coalesce(last_instants.last_mark_price, priced.last_mark_price) is not null
 ),
 
 joined as (

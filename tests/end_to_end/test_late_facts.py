@@ -32,6 +32,7 @@ TABLES = (
     "analytics_intermediate.int_legs__built",
     "analytics_intermediate.int_leg_days__reduced",
     "analytics_intermediate.int_leg_day_paths__measured",
+    "analytics_intermediate.int_open_legs__marked",
     "analytics_intermediate.int_open_positions__quoted",
 )
 

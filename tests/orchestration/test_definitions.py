@@ -27,6 +27,7 @@ ASSETS = [
     "intermediate: intermediate/int_leg_days__touched",
     "intermediate: intermediate/int_legs__built",
     "intermediate: intermediate/int_open_legs__current",
+    "intermediate: intermediate/int_open_legs__marked",
     "intermediate: intermediate/int_open_positions__described",
     "intermediate: intermediate/int_open_positions__quoted",
     "intermediate: intermediate/int_orders__dispatched",
