@@ -52,6 +52,21 @@ def test_a_build_takes_off_what_it_has_seen(built: Database) -> None:
     assert built.query("select count(*) from raw.changed_marks") == [(0,)]
 
 
+def test_a_database_that_was_not_migrated_is_refused(
+    built: Database, empty_database: Database
+) -> None:
+    with pytest.raises(
+        BuildError, match="has 0 of 13 migrations: run excursion migrate"
+    ):
+        build(empty_database)
+    built.execute(
+        "delete from raw.schema_migrations"
+        " where version = (select max(version) from raw.schema_migrations)"
+    )
+    with pytest.raises(BuildError, match="has 12 of 13 migrations"):
+        build(built)
+
+
 def test_a_part_of_a_build_leaves_the_rest_to_the_next(built: Database) -> None:
     before = built.query(HISTORY)
     built.execute("update raw.fills set price = price + 1 where kind = 'fill'")

@@ -1,0 +1,21 @@
+{#
+    The start of a run (on-run-start): stops it on a database whose raw schema is older than
+    these models. On a part of its tables and functions a build would fail in a hundred
+    places, or, with an older function, give other rows. A newer schema is no obstacle:
+    migrations only add.
+#}
+{% macro require_migrations() -%}
+    {#- As many as ingest/sql/migrations has. -#}
+    {%- set needed = 13 -%}
+    {%- if execute -%}
+        {%- set applied = 0 -%}
+        {%- if run_query("select to_regclass('raw.schema_migrations')").rows[0][0] -%}
+            {%- set applied = run_query("select count(*) from raw.schema_migrations").rows[0][0] | int -%}
+        {%- endif -%}
+        {%- if applied < needed -%}
+            {{ exceptions.raise_compiler_error(
+                'the database has ' ~ applied ~ ' of ' ~ needed ~ ' migrations: run excursion migrate, then this again'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
