@@ -2,11 +2,11 @@
 
 {#
     Whether a model that keeps rows of earlier builds is not there: then all are made
-    anew together. Of replace_rows each build makes all rows, so such a one can join later.
+    anew together. One of which each build makes all rows (is_made_whole) may be missing.
 #}
 {% macro is_any_unbuilt() -%}
     {%- for name in follows_changes() if execute and last_built(name) is none -%}
-        {%- if graph.nodes['model.excursion.' ~ name].config.incremental_strategy != 'replace_rows' -%}
+        {%- if not graph.nodes['model.excursion.' ~ name].config.meta.get('is_made_whole') -%}
             {{ return(true) }}
         {%- endif -%}
     {%- endfor -%}

@@ -7,7 +7,7 @@
         materialized='incremental',
         incremental_strategy='replace_rows',
         post_hook=['analyze {{ this }}', '{{ saw_changes(this.name) }}'],
-        meta={'follows_changes': true}
+        meta={'follows_changes': true, 'is_made_whole': true}
     )
 }}
 

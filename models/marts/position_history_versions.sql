@@ -18,7 +18,7 @@
     )
 }}
 
--- depends_on: {{ ref('int_positions__touched') }}
+-- depends_on: {{ ref('int_positions__touched') }}, {{ ref('int_open_legs__marked') }}
 {% set columns = adapter.get_columns_in_relation(ref('position_history')) | map(attribute='name') | list
     if execute else ['id'] -%}
 
