@@ -17,21 +17,47 @@ with warnings.catch_warnings():
     import dagster_dbt  # noqa: F401
 
 from tests.support.paths import ROOT
+from tests.support.postgres import Database, Server
 
 if TYPE_CHECKING:
     from dagster import Definitions
 
 
+#: One name for the databases of all these tests, one after the other: for another one
+#: dbt's programs, which are not those of `tests.support.dbt`, would parse all anew.
+SUFFIX = "dagster"
+
+
 @pytest.fixture(scope="package", autouse=True)
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def target(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A target folder with a manifest, away from the developer's own."""
     from orchestration import manifest
 
     folder = tmp_path_factory.mktemp("target")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(folder))
-        manifest.prepare()
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setenv("DATABASE_URL", server.named(SUFFIX).url)
+            manifest.prepare()
         yield folder
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    with server.created(suffix=SUFFIX) as created:
+        yield created
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[Database]:
+    with server.created(migrated=False, suffix=SUFFIX) as created:
+        yield created
+
+
+@pytest.fixture
+def built(server: Server, built_sample: Database) -> Iterator[Database]:
+    with server.cloned(built_sample, suffix=SUFFIX) as created:
+        yield created
 
 
 @pytest.fixture

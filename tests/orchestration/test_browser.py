@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -28,9 +29,10 @@ STATISTICS = "select * from analytics.strategy_stats order by 1, 2, 3, 4, 5, 6"
 
 @pytest.mark.long
 def test_a_person_builds_all_sees_a_fault_and_the_statistics_stay(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replay(database, [SAMPLE], tmp_path)
+    shutil.copytree(target, tmp_path / "target")
     hear_of_the_ingester(tmp_path / "home", monkeypatch)
     with (
         listening() as (webhook, heard),

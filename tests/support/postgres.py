@@ -93,29 +93,42 @@ class Server:
         """URL of another database of this server."""
         return _with_database(self._url, name)
 
-    def created(self, *, migrated: bool = True) -> AbstractContextManager[Database]:
-        """A new database, migrated or without any table; dropped at the end."""
-        return self._copied(self._template.name if migrated else "template0")
+    def named(self, suffix: str) -> Database:
+        """The database that `created` and `cloned` make with that suffix."""
+        name = f"{self._prefix}_{suffix}"
+        return Database(self.url(name), name)
 
-    def cloned(self, database: Database) -> AbstractContextManager[Database]:
+    def created(
+        self, *, migrated: bool = True, suffix: str | None = None
+    ) -> AbstractContextManager[Database]:
+        """A new database, migrated or without any table; dropped at the end.
+
+        ``suffix``: the end of its name, which else is a number that no other has.
+        """
+        source = self._template.name if migrated else "template0"
+        return self._copied(source, suffix)
+
+    def cloned(
+        self, database: Database, *, suffix: str | None = None
+    ) -> AbstractContextManager[Database]:
         """A copy of a database that nobody is connected to; dropped at the end."""
-        return self._copied(database.name)
+        return self._copied(database.name, suffix)
 
     def close(self) -> None:
         self._drop(self._template)
 
     @contextmanager
-    def _copied(self, source: str) -> Iterator[Database]:
-        database = self._create(source, str(next(self._numbers)))
+    def _copied(self, source: str, suffix: str | None) -> Iterator[Database]:
+        database = self._create(source, suffix or str(next(self._numbers)))
         try:
             yield database
         finally:
             self._drop(database)
 
     def _create(self, source: str, suffix: str) -> Database:
-        name = f"{self._prefix}_{suffix}"
-        self._administer(f'create database "{name}" template "{source}"')
-        return Database(self.url(name), name)
+        database = self.named(suffix)
+        self._administer(f'create database "{database.name}" template "{source}"')
+        return database
 
     def _drop(self, database: Database) -> None:
         # Whoever is still connected.
