@@ -67,6 +67,13 @@ def test_a_database_that_was_not_migrated_is_refused(
         build(built)
 
 
+def test_a_build_without_rows_is_refused(built: Database) -> None:
+    before = built.query(HISTORY)
+    with pytest.raises(BuildError, match="with --empty what is derived already"):
+        run(built, ["run", "--empty"])
+    assert built.query(HISTORY) == before != []
+
+
 def test_a_table_that_each_build_makes_whole_may_be_missing(built: Database) -> None:
     """As after an upgrade that brought it: nothing else is derived again for it."""
     rows = "select id, xmin::text from analytics.position_history order by id"
