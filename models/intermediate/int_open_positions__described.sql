@@ -101,7 +101,7 @@ last_instants as materialized (
         on derived.position_id = legs.position_id and derived.unit_began_at <= legs.leg_started_at
     inner join leg_marks
         on legs.position_id = leg_marks.position_id and legs.leg_number = leg_marks.leg_number
-    order by derived.position_id, leg_marks.last_mark_at desc
+    order by derived.position_id asc, leg_marks.last_mark_at desc
 ),
 
 unpriced as (
