@@ -33,6 +33,9 @@ HISTORIES = {"small": (3,), "medium": (24, 48, 96, 192)}
 RUNS = {"small": 1, "medium": 7}
 BUILDS = {"small": 0, "medium": 3}
 
+#: Nights with nothing new, after them: what a night costs whatever the day brought.
+IDLE = {"small": 0, "medium": 5}
+
 #: As in Dagster's run of a night: unit tests look at no data.
 NIGHT = ("build", "--exclude-resource-type", "unit_test")
 
@@ -59,7 +62,8 @@ class Step:
     """A length of history in a database of its own, and the nights after it.
 
     ``ahead`` are the days of the nights, ``loaded`` how many marks and lines they had;
-    ``full`` the seconds of database work of a full refresh after the last of them.
+    ``idle`` are those with nothing new; ``full`` the seconds of database work of a full
+    refresh after the last of them.
     """
 
     database: str
@@ -69,6 +73,7 @@ class Step:
     loaded: list[tuple[int, int]] = field(default_factory=list)
     nights: list[Built] = field(default_factory=list)
     builds: list[Built] = field(default_factory=list)
+    idle: list[Built] = field(default_factory=list)
     full: float = 0
 
     @property
@@ -99,6 +104,9 @@ def measure(server: Server, size: str) -> list[Step]:
                     step.loaded.append(loader.load([step.ahead[number]], fresh=True))
                 done = step.nights if number < RUNS[size] else step.builds
                 done.append(_run(server, step.database, size, *command))
+        for _ in range(IDLE[size]):
+            for step in steps:
+                step.idle.append(_run(server, step.database, size, "run"))
         incremental = [_hashes(server, step.database) for step in steps]
         for step, before in zip(steps, incremental, strict=True):
             step.full = _run(
@@ -187,19 +195,22 @@ def lines(steps: Sequence[Step]) -> list[str]:
     first = steps[0]
     found = [
         "| history, days | marks | full refresh, s | night, s | to the first"
-        " | to its share | server CPU, s | `dbt run`, s | `dbt build`, s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        " | to its share | nothing new, s | the day alone to its share"
+        " | server CPU, s | `dbt run`, s | `dbt build`, s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for step in steps:
         cpu = median(built.cpu for built in step.nights)
         wall = median(built.cost.seconds for built in step.nights)
         builds = [built.cost.seconds for built in step.builds]
         build = f"{median(builds):.1f}" if builds else ""
+        idle = median(built.active for built in step.idle) if step.idle else None
+        alone = f"{(step.night - idle) / step.share:.2f}" if idle else ""
         found.append(
             f"| {step.days} | {step.marks:,} | {step.full:.2f}"
             f" | {step.night:.2f} | {step.night / first.night:.2f}"
-            f" | {step.night / step.share:.2f} | {cpu:.2f} | {wall:.1f}"
-            f" | {build} |"
+            f" | {step.night / step.share:.2f} | {f'{idle:.2f}' if idle else ''}"
+            f" | {alone} | {cpu:.2f} | {wall:.1f} | {build} |"
         )
     last = steps[-1]
     day_marks, day_lines = last.loaded[-1]
@@ -207,8 +218,9 @@ def lines(steps: Sequence[Step]) -> list[str]:
     models = ", ".join(f"{name} {sec:.2f} s" for name, sec in slowest[:SLOWEST])
     return [
         f"A day has about {day_marks:,} marks and {day_lines:,} lines of fills and"
-        f" decisions. {len(first.nights)} nights of `dbt run` each and"
-        f" {len(first.builds)} of `dbt build`, the histories by turns, medians. After"
+        f" decisions. {len(first.nights)} nights of `dbt run` each,"
+        f" {len(first.builds)} of `dbt build` and {len(first.idle)} of `dbt run` with"
+        " nothing new, the histories by turns, medians. After"
         " each history the rows built night by night were those of a full refresh.",
         "",
         *found,
