@@ -23,8 +23,9 @@
 {%- endmacro %}
 
 {#
-    Whether this build derives everything, as int_builds__scoped found at its start. A model
-    asks at several places, and the database once.
+    Whether this build derives everything, as int_builds__scoped found at its start. Not in a
+    run without that one: the rows to derive from would be those of no build. A model asks at
+    several places, and the database once.
 #}
 {% macro is_full_build() -%}
     {%- if not execute -%}{{ return(true) }}{%- endif -%}
@@ -33,7 +34,7 @@
         {%- set scope = last_built('int_builds__scoped') -%}
         {%- if scope is none -%}{{ return(true) }}{%- endif -%}
         {%- call statement('is_full_build', fetch_result=True) -%}
-            select is_full from {{ scope }}
+            select is_full and invocation_id = '{{ invocation_id }}' from {{ scope }}
         {%- endcall -%}
         {%- set answer = load_result('is_full_build') -%}
     {%- endif -%}
@@ -84,8 +85,9 @@
 
 {#
     The last step (post_hook) of a model that follows changes: it has seen what the build
-    claimed. When all of them have, in one run and so in the order of their dependencies,
-    the changes are taken off with it; until then the next build takes them up again.
+    claimed. When all of them have, in one run and so in the order of their dependencies, and
+    nothing that they read was left out of it, the changes are taken off with it; until then
+    the next build takes them up again.
 #}
 {% macro saw_changes(name) -%}
     {%- set scope = last_built('int_builds__scoped') -%}
@@ -97,6 +99,11 @@
     {%- set built = rows[0][0].split(' ') if rows else [] -%}
     {%- for follower in follows_changes() if follower not in built -%}
         {{ return('') }}
+    {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
+        {%- if 'intermediate' in node.fqn and node.unique_id not in selected_resources -%}
+            {{ return('') }}
+        {%- endif -%}
     {%- endfor -%}
     select raw.forget_claimed_changes();
     update {{ scope }} set is_full = false;

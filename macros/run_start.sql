@@ -1,4 +1,4 @@
-{# What stops a run at its start (on-run-start), before it changes anything. #}
+{# What stops a run at its start (on-run-start), before it changes a row. #}
 
 {#
     dbt's --empty, under which each model reads no rows: those that follow changes would take
@@ -7,7 +7,7 @@
 {% macro refuse_empty() -%}
     {%- if execute and flags.EMPTY -%}
         {{ exceptions.raise_compiler_error(
-            'with --empty what is derived already would be lost: for a build of no rows take a database without facts'
+            '--empty is refused, because what is derived already would be lost: leave it out'
         ) }}
     {%- endif -%}
 {%- endmacro %}

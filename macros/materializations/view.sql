@@ -46,8 +46,9 @@
     {%- if 'comments_of_views' not in graph -%}
         {%- set comments = {} -%}
         {%- for row in run_query(
-            "select relnamespace::regnamespace::text, relname, obj_description(oid, 'pg_class') from pg_class"
-            ~ " where relkind = 'v' and obj_description(oid, 'pg_class') like 'dbt: %'"
+            "select nspname, relname, obj_description(pg_class.oid, 'pg_class') from pg_class"
+            ~ " inner join pg_namespace on relnamespace = pg_namespace.oid"
+            ~ " where relkind = 'v' and obj_description(pg_class.oid, 'pg_class') like 'dbt: %'"
         ).rows -%}
             {%- do comments.update({row[0] ~ '.' ~ row[1]: row[2]}) -%}
         {%- endfor -%}

@@ -1,11 +1,13 @@
 {#
     A table, so that who asks for the open positions reads one row a leg, and not one for
-    each of its days: only what came since the build is asked of the marks.
+    each of its days: only what came since the build is asked of the marks. Never dropped, by
+    --full-refresh either: each build makes all rows, and with the table its views would go.
 #}
 {{
     config(
         materialized='incremental',
         incremental_strategy='replace_rows',
+        full_refresh=false,
         post_hook=['analyze {{ this }}', '{{ saw_changes(this.name) }}'],
         meta={'follows_changes': true, 'is_made_whole': true}
     )

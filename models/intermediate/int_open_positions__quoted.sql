@@ -1,11 +1,13 @@
 {#
     A table, unlike what else is known of open positions: what was quoted at an entry
-    seldom changes, and a view would ask for it on as many days as positions are old.
+    seldom changes, and a view would ask for it on as many days as positions are old. Never
+    dropped, as int_open_legs__marked.
 #}
 {{
     config(
         materialized='incremental',
         incremental_strategy='replace_rows',
+        full_refresh=false,
         indexes=[{'columns': ['position_id']}],
         post_hook='analyze {{ this }}'
     )

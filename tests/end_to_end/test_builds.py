@@ -69,7 +69,7 @@ def test_a_database_that_was_not_migrated_is_refused(
 
 def test_a_build_without_rows_is_refused(built: Database) -> None:
     before = built.query(HISTORY)
-    with pytest.raises(BuildError, match="with --empty what is derived already"):
+    with pytest.raises(BuildError, match="--empty is refused"):
         run(built, ["run", "--empty"])
     assert built.query(HISTORY) == before != []
 
@@ -100,6 +100,41 @@ def test_a_part_of_a_build_leaves_the_rest_to_the_next(built: Database) -> None:
     assert versions(built) == [(False, len(before)), (True, len(after))]
     build(built, data_tests=False)
     assert versions(built) == [(False, len(before)), (True, len(after))]
+
+
+@pytest.mark.parametrize("left_out", ["int_leg_days__touched", "int_lanes__touched"])
+def test_a_build_without_what_others_read_leaves_all_to_the_next(
+    built: Database, left_out: str
+) -> None:
+    built.execute("update raw.fills set price = price + 1 where kind = 'fill'")
+    ((noted,),) = built.query(NOTED)
+    run(built, ["run", "--exclude", left_out])
+    assert built.query(NOTED) == [(noted,)]
+    build(built, data_tests=False)
+    assert built.query(NOTED) == [(0,)]
+    incremental = built.query(HISTORY), built.query(OPEN)
+    run(built, ["run", "--full-refresh"])
+    assert (built.query(HISTORY), built.query(OPEN)) == incremental
+
+
+def test_after_a_full_build_that_was_cut_off_a_part_changes_nothing(
+    built: Database,
+) -> None:
+    before = built.query(HISTORY), built.query(OPEN), versions(built)
+    run(built, ["run", "--full-refresh", "--select", "int_builds__scoped"])
+    assert built.query(SCOPE) == [(True,)]
+    run(built, ["run", "--select", "config.meta.follows_changes:true"])
+    assert (built.query(HISTORY), built.query(OPEN), versions(built)) == before
+    build(built, data_tests=False)
+    assert built.query(SCOPE) == [(False,)]
+    assert (built.query(HISTORY), built.query(OPEN), versions(built)) == before
+
+
+def test_what_each_build_makes_whole_is_not_dropped(built: Database) -> None:
+    before = built.query(OPEN)
+    whole = ["int_open_legs__marked", "int_open_positions__quoted"]
+    run(built, ["run", "--full-refresh", "--select", *whole])
+    assert built.query(OPEN) == before
 
 
 def test_a_part_of_a_build_that_has_ended_changes_nothing(built: Database) -> None:
