@@ -34,7 +34,7 @@ RUNS = {"small": 1, "medium": 7}
 BUILDS = {"small": 0, "medium": 3}
 
 #: Nights with nothing new, after them: what a night costs whatever the day brought.
-IDLE = {"small": 0, "medium": 5}
+IDLE = {"small": 0, "medium": 3}
 
 #: As in Dagster's run of a night: unit tests look at no data.
 NIGHT = ("build", "--exclude-resource-type", "unit_test")
