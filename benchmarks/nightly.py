@@ -204,12 +204,15 @@ def lines(steps: Sequence[Step]) -> list[str]:
         wall = median(built.cost.seconds for built in step.nights)
         builds = [built.cost.seconds for built in step.builds]
         build = f"{median(builds):.1f}" if builds else ""
-        idle = median(built.active for built in step.idle) if step.idle else None
-        alone = f"{(step.night - idle) / step.share:.2f}" if idle else ""
+        idle = alone = ""
+        if step.idle:
+            seconds = median(built.active for built in step.idle)
+            idle = f"{seconds:.2f}"
+            alone = f"{(step.night - seconds) / step.share:.2f}"
         found.append(
             f"| {step.days} | {step.marks:,} | {step.full:.2f}"
             f" | {step.night:.2f} | {step.night / first.night:.2f}"
-            f" | {step.night / step.share:.2f} | {f'{idle:.2f}' if idle else ''}"
+            f" | {step.night / step.share:.2f} | {idle}"
             f" | {alone} | {cpu:.2f} | {wall:.1f} | {build} |"
         )
     last = steps[-1]

@@ -100,8 +100,8 @@
     {%- for follower in follows_changes() if follower not in built -%}
         {{ return('') }}
     {%- endfor -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-        {%- if 'intermediate' in node.fqn and node.unique_id not in selected_resources -%}
+    {%- for node in graph.nodes.values() if node.unique_id not in selected_resources -%}
+        {%- if node.resource_type == 'model' and node.config.materialized == 'incremental' and 'intermediate' in node.fqn -%}
             {{ return('') }}
         {%- endif -%}
     {%- endfor -%}

@@ -55,21 +55,8 @@ numbered as materialized (
     from spans
 ),
 
-arrays as (
-    select
-        array_agg(symbol_id order by span_number) as symbol_ids,
-        array_agg(from_at order by span_number) as from_instants,
-        array_agg(until_at order by span_number) as until_instants
-    from numbered
-),
-
--- Materialized: within a join the planner would ask again for each row.
 answered as materialized (
-    select reduced.*
-    from arrays
-    cross join lateral raw.reduced_marks(
-        arrays.symbol_ids, arrays.from_instants, arrays.until_instants
-    ) as reduced
+    {{ reduced_spans('numbered') }}
 ),
 
 live as (

@@ -1,7 +1,6 @@
 {#
     The price of the usable mark of an instant; of several the highest. One row per leg with
-    such a mark. Asked of the marks all at once: within a join the planner, who takes a leg
-    or two for all there are, would ask again for each.
+    such a mark.
     instants: a relation of position_id, leg_number, symbol_id and last_mark_at.
 #}
 {% macro priced_instants(instants) %}
@@ -10,25 +9,14 @@ with numbered as materialized (
         position_id,
         leg_number,
         symbol_id,
-        last_mark_at,
+        last_mark_at as from_at,
+        last_mark_at + interval '1 microsecond' as until_at,
         row_number() over (order by position_id, leg_number) as span_number
     from {{ instants }}
 ),
 
-arrays as (
-    select
-        array_agg(symbol_id order by span_number) as symbol_ids,
-        array_agg(last_mark_at order by span_number) as from_instants,
-        array_agg(last_mark_at + interval '1 microsecond' order by span_number) as until_instants
-    from numbered
-),
-
 answered as materialized (
-    select reduced.*
-    from arrays
-    cross join lateral raw.reduced_marks(
-        arrays.symbol_ids, arrays.from_instants, arrays.until_instants
-    ) as reduced
+    {{ reduced_spans('numbered') }}
 )
 
 select

@@ -19,7 +19,8 @@
 }}
 
 -- depends_on: {{ ref('int_positions__touched') }}
--- The last to see the changes: {{ ref('int_open_legs__marked') }}, {{ ref('int_open_positions__quoted') }}
+-- The changes are taken off with it, not before these have seen them:
+-- {{ ref('int_open_legs__marked') }}, {{ ref('int_open_positions__quoted') }}
 {% set columns = adapter.get_columns_in_relation(ref('position_history')) | map(attribute='name') | list
     if execute else ['id'] -%}
 
