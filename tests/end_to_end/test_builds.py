@@ -164,6 +164,21 @@ def test_a_changed_setting_derives_everything_again(built: Database) -> None:
     assert after < before
 
 
+def test_a_view_that_was_written_from_something_else_is_written_anew(
+    built: Database,
+) -> None:
+    """Whether a view stands is asked once a run, for all of them."""
+    views = "select 'analytics_staging.stg_alpaca__{}'::regclass::oid"
+    fills, orders = views.format("fills"), views.format("orders")
+    before = built.query(fills), built.query(orders)
+    built.execute(
+        "comment on view analytics_staging.stg_alpaca__fills is 'dbt: something else'"
+    )
+    run(built, ["run", "--select", "stg_alpaca__fills", "stg_alpaca__orders"])
+    assert built.query(fills) != before[0]
+    assert built.query(orders) == before[1]
+
+
 def test_a_run_of_some_models_takes_no_view_away(built: Database) -> None:
     view = "select 'analytics.active_positions'::regclass::oid"
     before = built.query(view)
