@@ -53,6 +53,7 @@ def verify(
         ("quantities", verify_marts.quantities),
         ("profit", verify_marts.profit),
         ("bounds", verify_marts.bounds),
+        ("excursions", verify_marts.excursions),
         ("freshness", verify_marts.freshness),
         ("features", features),
         ("exit reasons", verify_marts.exit_reasons),

@@ -20,6 +20,9 @@ BUILD = "run `.venv/bin/dbt build`"
 ANEW = "if a build does not mend it, run `.venv/bin/dbt build --full-refresh`"
 LISTED = 5
 
+#: How many closed and how many open positions have their marks read again.
+SAMPLE = 200
+
 
 def executions(connection: Connection) -> str:
     """Every effective execution is in a position, or cut between two."""
@@ -89,6 +92,24 @@ def bounds(connection: Connection) -> str:
     return (
         "worst <= min(0, P&L), best >= max(0, P&L), 100 % and lifetimes hold in"
         f" {found.positions:,} of {counted(found.positions, 'position')}"
+    )
+
+
+def excursions(connection: Connection) -> str:
+    """Best, worst and last mark are those of the marks themselves, in a sample."""
+    found = one_row(connection, "verify_excursions", sample=SAMPLE)
+    positions = found.closed + found.opened
+    require(positions > 0, f"there are no positions: {BUILD}")
+    require(
+        not found.differing,
+        f"the best or worst P&L or the last mark of {found.differing:,} of"
+        f" {counted(positions, 'position')} is not what the marks say, as of"
+        f" {found.example}: {ANEW}",
+    )
+    return (
+        f"best and worst P&L of {found.closed:,} closed and {found.opened:,} open"
+        f" {'position' if positions == 1 else 'positions'}, and the last marks of the"
+        f" open ones, are what {counted(found.marks, 'mark')} say that were read again"
     )
 
 

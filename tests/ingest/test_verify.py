@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -143,7 +144,8 @@ FAULTS = {
         "bounds",
         "update analytics.position_history set best_unrealized_pnl_dollars ="
         " pnl_dollars - 1 where id = (select id from analytics.position_history"
-        " where pnl_dollars > 1 order by id limit 1)",
+        # Not of those whose marks are read again.
+        " where pnl_dollars > 1 order by exit_time limit 1)",
         "1 of ",
     ),
     "a long that lost more than all": (
@@ -159,6 +161,21 @@ FAULTS = {
         " exit_time + interval '1 second' where id = (select id from"
         " analytics.position_history order by id limit 1)",
         "1 of ",
+    ),
+    "a best moment that no mark had": (
+        "excursions",
+        "update analytics.position_history set best_unrealized_pnl_dollars ="
+        " best_unrealized_pnl_dollars + 0.01 where id = (select id from"
+        " analytics.position_history order by exit_time desc, id limit 1)",
+        "last mark of 1 of ",
+    ),
+    "an open position that has missed its last mark": (
+        "excursions",
+        "update analytics_intermediate.int_open_legs__marked set last_mark_at ="
+        " last_mark_at - interval '1 second' where position_id = (select id from"
+        " analytics.active_positions where side = 'long' and status = 'open'"
+        " order by id limit 1)",
+        "last mark of 1 of ",
     ),
     "recommended entries without features": (
         "features",
@@ -227,6 +244,31 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
         "1 closing event is" in found["freshness"]
         and ".venv/bin/dbt build" in found["freshness"]
     )
+
+
+def test_marks_that_wait_or_were_archived_are_no_broken_promise(
+    built: Database, tmp_path: Path
+) -> None:
+    [(symbol, held_at)] = built.query(
+        "select ticker, entry_time + (exit_time - entry_time) / 2"
+        " from analytics.position_history where instrument_type = 'STOCK'"
+        " order by exit_time desc, id limit 1"
+    )
+    assert " of 200 closed " in look(built)["excursions"].evidence
+    far_off = wire.trade(symbol, 100_000.0, t=held_at.isoformat())
+    replay(built, [wire.line("stock_data", far_off)], tmp_path)
+    waits = look(built)["excursions"]
+    assert waits.passed and re.search(" of 1[0-9]{2} closed ", waits.evidence)
+
+    built.execute("delete from raw.changed_marks")
+    assert [*failing(built)] == ["excursions"]
+
+    built.execute(
+        "insert into raw.archived_marks (utc_day, part, marks, sha256)"
+        " values (%s, 1, 1, '')",
+        (held_at.date(),),
+    )
+    assert failing(built) == {}
 
 
 def test_the_threshold_of_features_can_be_moved(built: Database) -> None:
@@ -306,7 +348,7 @@ def test_a_database_without_any_schema_fails_every_promise(
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1
-    assert len(lines) == 12 and all(line.startswith("FAIL ") for line in lines)
+    assert len(lines) == 13 and all(line.startswith("FAIL ") for line in lines)
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
 
 
