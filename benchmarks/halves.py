@@ -38,6 +38,7 @@ def run(sizes: str, parts: Sequence[str], repeats: int | None) -> int:
                         # Away from the terminal: a second Ctrl-C would interrupt the
                         # half while it stops its server.
                         start_new_session=True,
+                        preexec_fn=_hear_ctrl_c,
                     )
                 )
         try:
@@ -46,6 +47,11 @@ def run(sizes: str, parts: Sequence[str], repeats: int | None) -> int:
             for output in outputs:
                 output.seek(0)
                 print(output.read().decode(errors="replace"), end="", flush=True)
+
+
+def _hear_ctrl_c() -> None:
+    """A shell starts what it puts in the background deaf to it, with all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _first_failure(running: Sequence[subprocess.Popen[bytes]]) -> int:
