@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from ingest import verify_marts
 from tests.support import comparing, dbt, variants
 from tests.support.comparing import Rows
 from tests.support.histories import lanes as histories
@@ -68,6 +70,11 @@ def test_histories(
         batch.mismatches = comparing.mismatches(database, list(batch.lanes))
         with subtests.test("the project's own data tests hold"):
             dbt.run(database, ["test", "--select", "test_type:data"])
+        with (
+            subtests.test("marks that are read again say the same"),
+            closing(database.connect()) as connection,
+        ):
+            verify_marts.excursions(connection)
     for check in (
         at_least_500_histories_are_compared,
         pnl_is_the_difference_of_prices_and_within_the_extremes,
