@@ -46,30 +46,16 @@ said as (
 
 legs as (
     select
-        legs.position_id,
-        legs.symbol_id,
-        legs.multiplier,
-        legs.cash_after,
-        legs.quantity_after,
-        legs.moves,
-        legs.price,
-        legs.leg_started_at,
-        legs.leg_ended_at
+        legs.position_id, legs.symbol_id, legs.multiplier, legs.moves, legs.price,
+        legs.cash_after, legs.quantity_after, legs.leg_started_at, legs.leg_ended_at
     from analytics_intermediate.int_legs__built as legs
     inner join closed on legs.position_id = closed.id
 
     union all
 
     select
-        legs.position_id,
-        legs.symbol_id,
-        legs.multiplier,
-        legs.cash_after,
-        legs.quantity_after,
-        legs.moves,
-        legs.price,
-        legs.leg_started_at,
-        legs.leg_ended_at
+        legs.position_id, legs.symbol_id, legs.multiplier, legs.moves, legs.price,
+        legs.cash_after, legs.quantity_after, legs.leg_started_at, legs.leg_ended_at
     from analytics_intermediate.int_open_legs__current as legs
     inner join opened on legs.position_id = opened.id
 ),
