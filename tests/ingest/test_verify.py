@@ -177,6 +177,13 @@ FAULTS = {
         " order by id limit 1)",
         "last mark of 1 of ",
     ),
+    "an open position without a last mark": (
+        "excursions",
+        "update analytics_intermediate.int_open_legs__marked set last_mark_at = null"
+        " where position_id = (select id from analytics.active_positions"
+        " where side = 'long' and status = 'open' order by id limit 1)",
+        "last mark of 1 of ",
+    ),
     "recommended entries without features": (
         "features",
         "update analytics.position_history set entry_features_json = null",
@@ -247,7 +254,7 @@ def test_a_close_that_is_not_built_yet_is_not_fresh(
 
 
 def test_marks_that_wait_or_were_archived_are_no_broken_promise(
-    built: Database, tmp_path: Path
+    built: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [(symbol, held_at)] = built.query(
         "select ticker, entry_time + (exit_time - entry_time) / 2"
@@ -268,6 +275,11 @@ def test_marks_that_wait_or_were_archived_are_no_broken_promise(
         " values (%s, 1, 1, '')",
         (held_at.date(),),
     )
+    assert failing(built) == {}
+
+    # As where there is nothing else.
+    monkeypatch.setattr(verify_marts, "SAMPLE", 0)
+    assert " 0 closed and 0 open " in look(built)["excursions"].evidence
     assert failing(built) == {}
 
 

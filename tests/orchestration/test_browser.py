@@ -116,14 +116,15 @@ def materialize_all(seen: Browser, address: str, date: str) -> None:
 def see_the_end(seen: Browser, address: str) -> str:
     """See the run once it has ended; returns how.
 
-    Meanwhile its page is closed: to draw each line of the log as it comes takes the
-    machine as long again as the run.
+    Meanwhile its page is closed: to draw each line of the log as it comes takes a core
+    longer than the run itself.
     """
     page = seen.page
     run = page.url
     page.goto("about:blank")
     query = ENDED % run.rpartition("/runs/")[2].partition("?")[0]
-    eventually(lambda: has_ended(address, query), True, PATIENCE)
+    # Each question costs Dagster a tenth of a second.
+    eventually(lambda: has_ended(address, query), True, PATIENCE, pause=1)
     page.goto(run)
     ended = page.get_by_text(re.compile("^(Success|Failure)$")).first
     expect(ended).to_be_visible()
@@ -132,8 +133,6 @@ def see_the_end(seen: Browser, address: str) -> str:
 
 
 def has_ended(address: str, query: str) -> bool:
-    # Each question costs Dagster a tenth of a second.
-    time.sleep(1)
     return bool(ask(address, query)["runOrError"]["endTime"])
 
 

@@ -237,14 +237,21 @@ def ingesting(
 
 
 def eventually(
-    look: Callable[[], Any], wanted: Any = True, timeout: float = 15
+    look: Callable[[], Any],
+    wanted: Any = True,
+    timeout: float = 15,
+    *,
+    pause: float = 0.05,
 ) -> None:
-    """Until ``look()`` equals ``wanted`` (or is true); fails with the last value."""
+    """Until ``look()`` equals ``wanted`` (or is true); fails with the last value.
+
+    ``pause``: seconds between two looks.
+    """
     deadline = time.monotonic() + timeout
     found = None
     while time.monotonic() < deadline:
         found = look()
         if found == wanted or (wanted is True and found):
             return
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"after {timeout:g} s it is still {found!r}, not {wanted!r}")

@@ -30,18 +30,11 @@ opened as materialized (
 ),
 
 said as (
-    select
-        *,
-        null::timestamptz as last_mark_at,
-        false as is_open
-    from closed
+    select *, null::timestamptz as last_mark_at, false as is_open from closed
 
     union all
 
-    select
-        *,
-        true as is_open
-    from opened
+    select *, true as is_open from opened
 ),
 
 legs as (
@@ -72,14 +65,25 @@ waiting as (
     where not said.is_open
 ),
 
+-- A last price from before a split is one of another unit, and not shown.
+split as (
+    select
+        position_id,
+        max(leg_started_at) as split_at
+    from legs
+    where moves = 'split'
+    group by position_id
+),
+
 -- Every P&L that was observed: at the marks of a leg, and at the price of its fill.
 observed as (
     select
         legs.position_id,
-        marked.marks,
-        marked.last_mark_at,
+        price.marks,
+        case when legs.leg_started_at >= coalesce(split.split_at, '-infinity') then marked.last_mark_at end as last_mark_at,
         legs.multiplier * (legs.cash_after + legs.quantity_after * price.of) as pnl_dollars
     from legs
+    left join split on legs.position_id = split.position_id
     cross join lateral (
         select
             count(*) as marks,
@@ -93,7 +97,7 @@ observed as (
             and marks.ts < legs.leg_ended_at
             and marks.is_usable
     ) as marked
-    cross join lateral (values (marked.highest), (marked.lowest)) as price (of)
+    cross join lateral (values (marked.highest, marked.marks), (marked.lowest, 0)) as price (of, marks)
     where legs.quantity_after <> 0
 
     union all
@@ -110,7 +114,7 @@ observed as (
 seen as (
     select
         position_id,
-        sum(marks) / 2 as marks,
+        sum(marks) as marks,
         max(last_mark_at) as last_mark_at,
         round(max(pnl_dollars), 9) as best_dollars,
         round(min(pnl_dollars), 9) as worst_dollars
@@ -125,14 +129,14 @@ compared as (
         seen.marks,
         said.best_unrealized_pnl_dollars is not distinct from seen.best_dollars
         and said.worst_unrealized_pnl_dollars is not distinct from seen.worst_dollars
-        -- After a split a price from before it is not shown.
-        and coalesce(said.last_mark_at = seen.last_mark_at, said.last_mark_at is null) as is_equal
+        and (not said.is_open or said.last_mark_at is not distinct from seen.last_mark_at) as is_equal
     from said
     left join seen on said.id = seen.position_id
     where said.id not in (select position_id from waiting)
 )
 
 select
+    (select count(*) from analytics.position_history) as history,
     count(*) filter (where not is_open) as closed,
     count(*) filter (where is_open) as opened,
     coalesce(sum(marks), 0)::bigint as marks,
