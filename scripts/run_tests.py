@@ -96,7 +96,7 @@ def lint_and_models(environ: dict[str, str]) -> None:
 
 def tests(environ: dict[str, str]) -> None:
     # One more than the cores of CI: some of the longest only wait for a clock.
-    options = ("-n", "3", "--dist", "worksteal", "-q")
+    options = ("-n", "3", "--dist", "worksteal", "-q", "-rs")
     run("pytest", BIN / "pytest", *options, environ=environ, live=True)
 
 
